@@ -1,0 +1,135 @@
+//! The configuration block: every time and polarity of the rules, in one place.
+//!
+//! The defaults are the board's documented behaviour. On the chip the block lies in flash at a
+//! symbol of its own, so an image can be patched without a compiler; in a scenario the same
+//! fields are overridden by name. Relations that must hold between fields are checked by
+//! [`Config::problem`], by `const` assertion for the defaults.
+
+use crate::time::Millis;
+
+/// The level of the Pi's poweroff line that means "switch me off".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polarity {
+    /// High asks (gpio-poweroff's default, and what the original board acts on).
+    ActiveHigh,
+    /// Low asks (`gpio-poweroff,active_low`; the board's web page describes this one).
+    ActiveLow,
+}
+
+macro_rules! config {
+    ($($(#[doc = $doc:literal])+ $name:ident = $default:literal,)+) => {
+        /// Times and polarity of the rules. Units: milliseconds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $name: Millis,)+
+            /// Level of `pi_request` that asks for the power to be switched off.
+            pub request_polarity: Polarity,
+        }
+
+        impl Config {
+            /// The documented behaviour of the board.
+            pub const DEFAULT: Self = Self {
+                $($name: Millis($default),)+
+                request_polarity: Polarity::ActiveHigh,
+            };
+
+            /// Name, meaning and value of every time, in declaration order.
+            #[must_use]
+            pub const fn times(&self) -> [(&'static str, &'static str, Millis); Self::TIMES] {
+                [$((stringify!($name), concat!($($doc),+), self.$name),)+]
+            }
+
+            /// The time called `name`, for writing.
+            pub fn time_mut(&mut self, name: &str) -> Option<&mut Millis> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)+
+                    _ => None,
+                }
+            }
+
+            const TIMES: usize = [$(stringify!($name)),+].len();
+        }
+    };
+}
+
+config! {
+    /// Loss of the supply that is bridged unseen once the capacitors were charged (R1).
+    bridge = 2_000,
+    /// The same before `caps_charged` was seen since the start (R10).
+    uncharged_bridge = 200,
+    /// From `power_good` low to the cut (R2).
+    shutdown_timeout = 20_000,
+    /// From the Pi's "I am down" to the early cut (R5).
+    ack_margin = 3_000,
+    /// From a cut to the next start. 2.0 s with the rail below 0.5 V is the rule (R6); the rest is for the rail to fall.
+    repower_gap = 2_500,
+    /// The supply must be good for this long before a start (R7).
+    supply_settle = 2_000,
+    /// From enabling to `power_good` released (R7).
+    power_good_delay = 2_000,
+    /// From `power_good` released to the load switch closing (R7).
+    load_switch_delay = 200,
+    /// From the load switch opening to `power_good` low (R2).
+    load_switch_lead = 100,
+    /// After enabling, losing the supply within this time fails the load test (R8).
+    load_test_window = 1_000,
+    /// Wait after the first failed load test; doubles with each further one (R8).
+    load_test_backoff_min = 5_000,
+    /// Longest wait after a failed load test (R8).
+    load_test_backoff_max = 300_000,
+    /// A supply that carried the running Pi for this long resets the back-off (R8).
+    load_test_forgive = 60_000,
+    /// Starts that nobody pressed for are at least this far apart (O6).
+    start_interval = 30_000,
+    /// The Pi may need this long from power-on until it listens (R9).
+    boot_allowance = 25_000,
+    /// The button counts once it was steady for this long (R3).
+    debounce = 20,
+    /// The button held for this long cuts a hung Pi (R3).
+    forced_off_hold = 8_000,
+    /// `pi_request` steady for this long is a request (R4).
+    request_qualify = 500,
+    /// Pulses on `pi_request` shorter than this are noise (R4).
+    request_noise = 50,
+    /// Two activations of `pi_request` that begin within this time are the poweroff pattern (R4).
+    request_pattern = 1_000,
+    /// `pi_request` means nothing until this long after enabling (R4): no Pi boots faster.
+    request_arm = 8_000,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Config {
+    /// The first relation between fields that does not hold, if any: `(field, must be, than field)`.
+    #[must_use]
+    pub const fn problem(&self) -> Option<(&'static str, &'static str, &'static str)> {
+        if self.uncharged_bridge.0 > self.bridge.0 {
+            return Some(("uncharged_bridge", "at most", "bridge"));
+        }
+        if self.load_test_backoff_min.0 > self.load_test_backoff_max.0 {
+            return Some(("load_test_backoff_min", "at most", "load_test_backoff_max"));
+        }
+        if self.load_test_window.0 > self.power_good_delay.0 {
+            return Some(("load_test_window", "at most", "power_good_delay"));
+        }
+        if self.request_noise.0 >= self.request_qualify.0 {
+            return Some(("request_noise", "less than", "request_qualify"));
+        }
+        if self.debounce.0 >= self.forced_off_hold.0 {
+            return Some(("debounce", "less than", "forced_off_hold"));
+        }
+        if self.ack_margin.0 > self.shutdown_timeout.0 {
+            return Some(("ack_margin", "at most", "shutdown_timeout"));
+        }
+        None
+    }
+}
+
+const _: () = assert!(
+    Config::DEFAULT.problem().is_none(),
+    "the defaults contradict each other"
+);

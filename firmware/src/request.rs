@@ -1,0 +1,218 @@
+//! The Pi's poweroff line (R4, R5): requests told from noise and from whatever a boot does.
+//!
+//! gpio-poweroff drives the line active 100 ms, inactive 100 ms, active; other set-ups just hold
+//! it. Pulses and gaps shorter than the noise time are ignored. After power-on the line means
+//! nothing until the Pi can have booted, and then it must be seen inactive first: a line that was
+//! always active is a wiring or an old kernel's leftover, not a request.
+
+use crate::config::Config;
+use crate::signals::PiRequest;
+use crate::time::Instant;
+
+/// What the Pi said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestEvent {
+    /// The line became active, and it is no noise. During a shutdown: "I am down".
+    Active,
+    /// A full request: held for the qualifying time, or the second activation of the pattern.
+    /// It always follows an [`RequestEvent::Active`] or comes in its place.
+    Request,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Steady {
+    /// Not yet seen inactive since it may mean something.
+    Unknown,
+    Inactive,
+    /// Active since `at`; not yet a request.
+    Active {
+        at: Instant,
+    },
+    /// Active, and taken as a request.
+    Requested,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestFilter {
+    level: PiRequest,
+    since: Instant,
+    steady: Steady,
+    armed_at: Instant,
+    /// When the latest activation that was not a request began.
+    previous: Option<Instant>,
+}
+
+impl RequestFilter {
+    /// The Pi was powered on at `now`.
+    pub(crate) const fn new(config: &Config, now: Instant, level: PiRequest) -> Self {
+        Self {
+            level,
+            since: now,
+            steady: Steady::Unknown,
+            armed_at: now.after(config.request_arm),
+            previous: None,
+        }
+    }
+
+    pub(crate) fn update(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        level: PiRequest,
+    ) -> Option<RequestEvent> {
+        if self.level != level {
+            self.level = level;
+            self.since = now;
+        }
+        if now < self.armed_at {
+            return None;
+        }
+        let settled = now.has_been(config.request_noise, self.since);
+        match (self.steady, self.level) {
+            (Steady::Unknown | Steady::Active { .. } | Steady::Requested, PiRequest::Inactive) => {
+                if settled {
+                    self.steady = Steady::Inactive;
+                }
+                None
+            }
+            (Steady::Inactive, PiRequest::Inactive)
+            | (Steady::Unknown | Steady::Requested, PiRequest::Active) => None,
+            (Steady::Inactive, PiRequest::Active) => {
+                if settled {
+                    Some(self.activated(config))
+                } else {
+                    None
+                }
+            }
+            (Steady::Active { at }, PiRequest::Active) => {
+                if !now.has_been(config.request_qualify, at) {
+                    return None;
+                }
+                self.steady = Steady::Requested;
+                self.previous = None;
+                Some(RequestEvent::Request)
+            }
+        }
+    }
+
+    fn activated(&mut self, config: &Config) -> RequestEvent {
+        let at = self.since;
+        let repeated = match self.previous {
+            Some(previous) => !at.has_been(config.request_pattern, previous),
+            None => false,
+        };
+        if repeated {
+            self.steady = Steady::Requested;
+            self.previous = None;
+            RequestEvent::Request
+        } else {
+            self.steady = Steady::Active { at };
+            self.previous = Some(at);
+            RequestEvent::Active
+        }
+    }
+
+    /// When the filter may have an event although the level does not change.
+    pub(crate) fn wake(&self, config: &Config) -> Option<Instant> {
+        let at = match (self.steady, self.level) {
+            (Steady::Unknown | Steady::Active { .. } | Steady::Requested, PiRequest::Inactive)
+            | (Steady::Inactive, PiRequest::Active) => self.since.after(config.request_noise),
+            (Steady::Active { at }, PiRequest::Active) => at.after(config.request_qualify),
+            (Steady::Inactive, PiRequest::Inactive)
+            | (Steady::Unknown | Steady::Requested, PiRequest::Active) => return None,
+        };
+        Some(if at < self.armed_at {
+            self.armed_at
+        } else {
+            at
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// Runs the filter at every millisecond; `changes` are the instants at which the line toggles.
+    fn events(start: PiRequest, changes: &[u64], end: u64) -> Vec<(u64, RequestEvent)> {
+        let mut filter = RequestFilter::new(&Config::DEFAULT, Instant::ZERO, start);
+        let mut level = start;
+        let mut seen = Vec::new();
+        for ms in 0..=end {
+            if changes.contains(&ms) {
+                level = match level {
+                    PiRequest::Active => PiRequest::Inactive,
+                    PiRequest::Inactive => PiRequest::Active,
+                };
+            }
+            if let Some(event) = filter.update(&Config::DEFAULT, Instant::from_millis(ms), level) {
+                seen.push((ms, event));
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn gpio_poweroff_s_pattern_is_one_request() {
+        assert_eq!(
+            events(
+                PiRequest::Inactive,
+                &[20_000, 20_100, 20_200, 23_200],
+                30_000
+            ),
+            [
+                (20_050, RequestEvent::Active),
+                (20_250, RequestEvent::Request)
+            ]
+        );
+    }
+
+    #[test]
+    fn half_a_second_is_a_request() {
+        assert_eq!(
+            events(PiRequest::Inactive, &[20_000], 30_000),
+            [
+                (20_050, RequestEvent::Active),
+                (20_500, RequestEvent::Request)
+            ]
+        );
+    }
+
+    #[test]
+    fn noise_and_gaps_shorter_than_fifty_milliseconds_are_nothing() {
+        assert_eq!(events(PiRequest::Inactive, &[20_000, 20_049], 30_000), []);
+        assert_eq!(
+            events(PiRequest::Inactive, &[20_000, 20_300, 20_349], 30_000),
+            [
+                (20_050, RequestEvent::Active),
+                (20_500, RequestEvent::Request)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_that_never_was_inactive_is_no_request() {
+        assert_eq!(events(PiRequest::Active, &[], 60_000), []);
+        assert_eq!(
+            events(PiRequest::Inactive, &[5_000], 60_000),
+            [],
+            "its boot means nothing"
+        );
+    }
+
+    #[test]
+    fn two_lone_pulses_far_apart_are_no_request() {
+        assert_eq!(
+            events(
+                PiRequest::Inactive,
+                &[20_000, 20_100, 22_000, 22_100],
+                30_000
+            ),
+            [
+                (20_050, RequestEvent::Active),
+                (22_050, RequestEvent::Active)
+            ]
+        );
+    }
+}
