@@ -46,11 +46,7 @@ pub(crate) struct ButtonFilter {
 
 impl ButtonFilter {
     pub(crate) const fn new(now: Instant, level: Button) -> Self {
-        Self {
-            level,
-            since: now,
-            steady: Steady::Unknown,
-        }
+        Self { level, since: now, steady: Steady::Unknown }
     }
 
     pub(crate) fn update(
@@ -76,25 +72,11 @@ impl ButtonFilter {
                 if !settled {
                     return None;
                 }
-                self.steady = Steady::Pressed {
-                    at: self.since,
-                    hold: Hold::Armed,
-                };
+                self.steady = Steady::Pressed { at: self.since, hold: Hold::Armed };
                 Some(ButtonEvent::Press)
             }
-            (
-                Steady::Pressed {
-                    hold: Hold::Spent, ..
-                },
-                Button::Pressed,
-            ) => None,
-            (
-                Steady::Pressed {
-                    at,
-                    hold: Hold::Armed,
-                },
-                Button::Pressed,
-            ) => {
+            (Steady::Pressed { hold: Hold::Spent, .. }, Button::Pressed) => None,
+            (Steady::Pressed { at, hold: Hold::Armed }, Button::Pressed) => {
                 if !now.has_been(config.forced_off_hold, at) {
                     return None;
                 }
@@ -106,15 +88,8 @@ impl ButtonFilter {
 
     /// This press shall not force anything off, however long it is held.
     pub(crate) fn disarm_hold(&mut self) {
-        if let Steady::Pressed {
-            at,
-            hold: Hold::Armed,
-        } = self.steady
-        {
-            self.steady = Steady::Pressed {
-                at,
-                hold: Hold::Spent,
-            };
+        if let Steady::Pressed { at, hold: Hold::Armed } = self.steady {
+            self.steady = Steady::Pressed { at, hold: Hold::Spent };
         }
     }
 
@@ -123,20 +98,10 @@ impl ButtonFilter {
         match (self.steady, self.level) {
             (Steady::Unknown | Steady::Pressed { .. }, Button::Released)
             | (Steady::Released, Button::Pressed) => Some(self.since.after(config.debounce)),
-            (
-                Steady::Pressed {
-                    at,
-                    hold: Hold::Armed,
-                },
-                Button::Pressed,
-            ) => Some(at.after(config.forced_off_hold)),
-            (
-                Steady::Unknown
-                | Steady::Pressed {
-                    hold: Hold::Spent, ..
-                },
-                Button::Pressed,
-            )
+            (Steady::Pressed { at, hold: Hold::Armed }, Button::Pressed) => {
+                Some(at.after(config.forced_off_hold))
+            }
+            (Steady::Unknown | Steady::Pressed { hold: Hold::Spent, .. }, Button::Pressed)
             | (Steady::Released, Button::Released) => None,
         }
     }
@@ -167,11 +132,7 @@ mod tests {
     fn thirty_bounces_on_both_edges_are_one_press() {
         let mut levels = Vec::new();
         for n in 0..30 {
-            let level = if n % 2 == 0 {
-                Button::Pressed
-            } else {
-                Button::Released
-            };
+            let level = if n % 2 == 0 { Button::Pressed } else { Button::Released };
             levels.push((100 + n * 10, level));
             levels.push((1000 + n * 10, level));
         }
@@ -188,10 +149,7 @@ mod tests {
             (500, Button::Pressed),
             (9000, Button::Released),
         ];
-        assert_eq!(
-            events(&levels, 12_000),
-            [(520, ButtonEvent::Press), (8500, ButtonEvent::Hold)]
-        );
+        assert_eq!(events(&levels, 12_000), [(520, ButtonEvent::Press), (8500, ButtonEvent::Hold)]);
     }
 
     #[test]

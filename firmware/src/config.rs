@@ -129,7 +129,4 @@ impl Config {
     }
 }
 
-const _: () = assert!(
-    Config::DEFAULT.problem().is_none(),
-    "the defaults contradict each other"
-);
+const _: () = assert!(Config::DEFAULT.problem().is_none(), "the defaults contradict each other");

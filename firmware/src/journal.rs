@@ -34,10 +34,7 @@ const ORIGINAL_BASE: u16 = 1;
 const SEQUENCE_MASK: u32 = 0x0FFF_FFFF;
 
 const _: () = assert!(BASE + 2 * SLOTS == WORDS, "the slots fill the EEPROM");
-const _: () = assert!(
-    ORIGINAL_BASE + 2 * ORIGINAL_ENTRIES < BASE,
-    "the original's queue is kept"
-);
+const _: () = assert!(ORIGINAL_BASE + 2 * ORIGINAL_ENTRIES < BASE, "the original's queue is kept");
 
 /// A word could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +97,7 @@ impl Journal {
             }
         }
         let next = newest.map_or(0, |entry| after(entry.slot));
-        Self {
-            newest,
-            next,
-            original: read_original(eeprom),
-            health: JournalHealth::Working,
-        }
+        Self { newest, next, original: read_original(eeprom), health: JournalHealth::Working }
     }
 
     /// What the board remembers: our own newest record, else the original firmware's.
@@ -131,9 +123,8 @@ impl Journal {
         if self.stored() == Some(record) {
             return Stored::Unchanged;
         }
-        let sequence = self
-            .newest
-            .map_or(0, |entry| entry.sequence.wrapping_add(1) & SEQUENCE_MASK);
+        let sequence =
+            self.newest.map_or(0, |entry| entry.sequence.wrapping_add(1) & SEQUENCE_MASK);
         for _ in 0..ATTEMPTS {
             let slot = self.next;
             self.next = after(slot);
@@ -141,11 +132,7 @@ impl Journal {
             if self.newest.is_some_and(|entry| entry.slot == slot) {
                 continue;
             }
-            let entry = Entry {
-                slot,
-                sequence,
-                record,
-            };
+            let entry = Entry { slot, sequence, record };
             if write_slot(eeprom, entry) {
                 self.newest = Some(entry);
                 self.health = JournalHealth::Working;
@@ -175,11 +162,7 @@ fn read_slot(eeprom: &mut impl Eeprom, slot: u16) -> Option<Entry> {
         Some(Record::Undefined) | None => return None,
         Some(record) => record,
     };
-    Some(Entry {
-        slot,
-        sequence: payload >> 4,
-        record,
-    })
+    Some(Entry { slot, sequence: payload >> 4, record })
 }
 
 /// The newest entry of the original firmware's queue that holds a state. It wrote the sequence

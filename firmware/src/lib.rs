@@ -12,6 +12,8 @@
 //! What is deliberately absent: a clock, a pin, an allocator, a float, a panic, an `unsafe`.
 #![no_std]
 #![forbid(unsafe_code)]
+// Every (state, situation) pair is written out: a new variant must be looked at everywhere.
+#![deny(clippy::wildcard_enum_match_arm)]
 #![cfg_attr(
     not(test),
     deny(

@@ -176,14 +176,8 @@ pub enum Situation {
 
 impl Situation {
     /// Every situation.
-    pub const ALL: [Self; 6] = [
-        Self::Press,
-        Self::Hold,
-        Self::PiDown,
-        Self::Request,
-        Self::Supply,
-        Self::Deadline,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Press, Self::Hold, Self::PiDown, Self::Request, Self::Supply, Self::Deadline];
 
     /// Its name in tables.
     #[must_use]
@@ -304,17 +298,13 @@ impl Machine {
         };
         match start {
             // Without supply the chip dies too, so a power-on is a reconnection of the supply.
-            Start::PowerOn {
-                record: Record::AppShutdownPowered,
-                stored,
-            } => fresh(State::Off, Record::AppShutdownUnpowered, stored),
+            Start::PowerOn { record: Record::AppShutdownPowered, stored } => {
+                fresh(State::Off, Record::AppShutdownUnpowered, stored)
+            }
             Start::PowerOn { record, stored } => fresh(State::Off, record, stored),
             Start::Reset { record, stored } => match (record, inputs.supply) {
                 (Record::OnPowered, Supply::Good) => {
-                    let pi = Powered {
-                        since: now,
-                        caps: Caps::Unknown,
-                    };
+                    let pi = Powered { since: now, caps: Caps::Unknown };
                     let close_at = now.after(config.load_switch_delay);
                     fresh(State::On { pi, close_at }, record, stored)
                 }
@@ -375,11 +365,7 @@ impl Machine {
         for _ in 0..CHAIN {
             let before = self.state;
             self.take(config, now, inputs, Situation::Supply);
-            if self
-                .state
-                .deadline()
-                .is_some_and(|deadline| now >= deadline)
-            {
+            if self.state.deadline().is_some_and(|deadline| now >= deadline) {
                 self.take(config, now, inputs, Situation::Deadline);
             }
             if self.state == before {
@@ -426,9 +412,7 @@ impl Machine {
         Circumstances {
             config,
             now,
-            supply: self
-                .supply
-                .view(now, self.bridge(config), config.supply_settle),
+            supply: self.supply.view(now, self.bridge(config), config.supply_settle),
             record: self.record,
             backoff: self.backoff,
             start_at: self.start_at,
@@ -438,15 +422,8 @@ impl Machine {
     /// How long a loss is bridged now (R1, R10).
     const fn bridge(&self, config: &Config) -> Millis {
         match self.state.powered() {
-            Some(Powered {
-                caps: Caps::Unknown,
-                ..
-            }) => config.uncharged_bridge,
-            Some(Powered {
-                caps: Caps::Charged,
-                ..
-            })
-            | None => config.bridge,
+            Some(Powered { caps: Caps::Unknown, .. }) => config.uncharged_bridge,
+            Some(Powered { caps: Caps::Charged, .. }) | None => config.bridge,
         }
     }
 
@@ -497,22 +474,13 @@ impl Machine {
         if self.blips(now, journal) {
             status_led = status_led.inverted();
         }
-        Levels {
-            supply_enable,
-            power_good,
-            load_switch,
-            status_led,
-        }
+        Levels { supply_enable, power_good, load_switch, status_led }
     }
 
     /// The LED without answers and alarms.
     fn led(&self, now: Instant) -> StatusLed {
         let blinks = |pattern: &Pattern| {
-            if pattern.is_on(now, self.entered) {
-                StatusLed::Lit
-            } else {
-                StatusLed::Dark
-            }
+            if pattern.is_on(now, self.entered) { StatusLed::Lit } else { StatusLed::Dark }
         };
         match self.state {
             State::Off | State::Gap { .. } => StatusLed::Dark,
@@ -572,9 +540,7 @@ impl Machine {
             Some(_) => self.request.wake(config),
             None => None,
         };
-        let supply = self
-            .supply
-            .changes_at(self.bridge(config), config.supply_settle);
+        let supply = self.supply.changes_at(self.bridge(config), config.supply_settle);
         [
             (self.state.deadline(), WakeReason::Deadline),
             (Some(supply), WakeReason::Supply),
@@ -619,36 +585,16 @@ const LOAD_TEST_SAMPLE: Millis = Millis(100);
 /// The rules: where each state leads in each situation. Pure; every pair is written out.
 #[must_use]
 pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>) -> Next {
-    let Circumstances {
-        config,
-        now,
-        supply,
-        record,
-        ..
-    } = *given;
-    let stay = Next {
-        state: *state,
-        record,
-    };
-    let gone = Next {
-        state: *state,
-        record: Record::unpowered(record.intent()),
-    };
-    let cut = |record| Next {
-        state: State::Gap {
-            until: now.after(config.repower_gap),
-        },
-        record,
-    };
+    let Circumstances { config, now, supply, record, .. } = *given;
+    let stay = Next { state: *state, record };
+    let gone = Next { state: *state, record: Record::unpowered(record.intent()) };
+    let cut = |record| Next { state: State::Gap { until: now.after(config.repower_gap) }, record };
     match *state {
         State::Off => match situation {
             // Without supply there is no start, whatever is wanted; the LED answers (R3).
             Situation::Press => match supply {
                 View::Settled => start(given, Record::OnPowered),
-                View::Good => Next {
-                    state: *state,
-                    record: Record::OnPowered,
-                },
+                View::Good => Next { state: *state, record: Record::OnPowered },
                 View::Lost | View::Gone => stay,
             },
             Situation::Supply => match supply {
@@ -660,20 +606,14 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
         },
         State::Gap { .. } => match situation {
             Situation::Press => match supply {
-                View::Settled | View::Good => Next {
-                    state: *state,
-                    record: Record::OnPowered,
-                },
+                View::Settled | View::Good => Next { state: *state, record: Record::OnPowered },
                 View::Lost | View::Gone => stay,
             },
             Situation::Supply => match supply {
                 View::Gone => gone,
                 View::Settled | View::Good | View::Lost => stay,
             },
-            Situation::Deadline => Next {
-                state: State::Off,
-                record,
-            },
+            Situation::Deadline => Next { state: State::Off, record },
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
         State::Backoff { .. } => match situation {
@@ -686,18 +626,12 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
                 View::Gone => gone,
                 View::Settled | View::Good | View::Lost => stay,
             },
-            Situation::Deadline => Next {
-                state: State::Off,
-                record,
-            },
+            Situation::Deadline => Next { state: State::Off, record },
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
         State::LoadTest { pi, .. } => match situation {
             // Remembered; a cut now would save seconds but let presses toggle the rail at will.
-            Situation::Press => Next {
-                state: *state,
-                record: toggled(record, supply),
-            },
+            Situation::Press => Next { state: *state, record: toggled(record, supply) },
             Situation::Supply => match (supply, record.intent()) {
                 (View::Lost | View::Gone, Intent::On) => fail_load_test(given),
                 (View::Lost | View::Gone, Intent::Off | Intent::AppShutdown) => cut(record),
@@ -707,10 +641,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             },
             Situation::Deadline => match record.intent() {
                 Intent::On => Next {
-                    state: State::Starting {
-                        pi,
-                        until: pi.since.after(config.power_good_delay),
-                    },
+                    state: State::Starting { pi, until: pi.since.after(config.power_good_delay) },
                     record: Record::OnPowered,
                 },
                 Intent::Off | Intent::AppShutdown => tell(given, pi, record),
@@ -726,10 +657,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             },
             // While the supply is away `power_good` stays low: it may be lost for good (R9).
             Situation::Deadline => match supply {
-                View::Settled | View::Good => Next {
-                    state: on(given, pi),
-                    record,
-                },
+                View::Settled | View::Good => Next { state: on(given, pi), record },
                 View::Lost | View::Gone => stay,
             },
             Situation::PiDown | Situation::Request => stay,
@@ -760,14 +688,12 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
             Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
             Situation::Supply => match (supply, load_switch) {
-                (View::Settled | View::Good, LoadSwitch::Closed) => Next {
-                    state: State::On { pi, close_at: now },
-                    record,
-                },
-                (View::Settled | View::Good, LoadSwitch::Open) => Next {
-                    state: on(given, pi),
-                    record,
-                },
+                (View::Settled | View::Good, LoadSwitch::Closed) => {
+                    Next { state: State::On { pi, close_at: now }, record }
+                }
+                (View::Settled | View::Good, LoadSwitch::Open) => {
+                    Next { state: on(given, pi), record }
+                }
                 (View::Lost, LoadSwitch::Closed | LoadSwitch::Open) => stay,
                 (View::Gone, LoadSwitch::Closed | LoadSwitch::Open) => {
                     notice(given, pi, Record::unpowered(record.intent()))
@@ -776,10 +702,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             Situation::PiDown | Situation::Deadline => stay,
         },
         State::Notice { pi, .. } => match situation {
-            Situation::Press => Next {
-                state: *state,
-                record: toggled(record, supply),
-            },
+            Situation::Press => Next { state: *state, record: toggled(record, supply) },
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
             Situation::Supply => match supply {
                 View::Gone => gone,
@@ -789,21 +712,12 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             Situation::PiDown | Situation::Request => stay,
         },
         State::Shutdown { pi, cut_at } => match situation {
-            Situation::Press => Next {
-                state: *state,
-                record: toggled(record, supply),
-            },
+            Situation::Press => Next { state: *state, record: toggled(record, supply) },
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
             // A line that became active is the Pi's word that it is down (R5).
             Situation::PiDown | Situation::Request => {
                 let early = now.after(config.ack_margin);
-                Next {
-                    state: State::Shutdown {
-                        pi,
-                        cut_at: cut_at.min(early),
-                    },
-                    record,
-                }
+                Next { state: State::Shutdown { pi, cut_at: cut_at.min(early) }, record }
             }
             // Its return does not matter: the Pi was told (R6).
             Situation::Supply => match supply {
@@ -822,65 +736,39 @@ fn when_settled(given: &Circumstances<'_>) -> Next {
         // Reconnected: the intent is on from now.
         Record::AppShutdownUnpowered => Record::OnPowered,
         Record::OffPowered | Record::AppShutdownPowered => {
-            return Next {
-                state: State::Off,
-                record: given.record,
-            };
+            return Next { state: State::Off, record: given.record };
         }
         Record::OffUnpowered => {
-            return Next {
-                state: State::Off,
-                record: Record::OffPowered,
-            };
+            return Next { state: State::Off, record: Record::OffPowered };
         }
     };
     if given.now < given.start_at {
-        return Next {
-            state: State::Off,
-            record,
-        };
+        return Next { state: State::Off, record };
     }
     start(given, record)
 }
 
 fn start(given: &Circumstances<'_>, record: Record) -> Next {
-    let pi = Powered {
-        since: given.now,
-        caps: Caps::Unknown,
-    };
+    let pi = Powered { since: given.now, caps: Caps::Unknown };
     let until = given.now.after(given.config.load_test_window);
-    Next {
-        state: State::LoadTest { pi, until },
-        record,
-    }
+    Next { state: State::LoadTest { pi, until }, record }
 }
 
 /// The supply did not carry the load (R8). The gap of any cut is kept too.
 fn fail_load_test(given: &Circumstances<'_>) -> Next {
     let wait = given.backoff.max(given.config.repower_gap);
-    Next {
-        state: State::Backoff {
-            until: given.now.after(wait),
-        },
-        record: given.record,
-    }
+    Next { state: State::Backoff { until: given.now.after(wait) }, record: given.record }
 }
 
 /// `power_good` is released now; the load switch follows (R7).
 const fn on(given: &Circumstances<'_>, pi: Powered) -> State {
-    State::On {
-        pi,
-        close_at: given.now.after(given.config.load_switch_delay),
-    }
+    State::On { pi, close_at: given.now.after(given.config.load_switch_delay) }
 }
 
 /// The loads are shed now; `power_good` follows (R2).
 const fn notice(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
     let low_at = given.now.after(given.config.load_switch_lead);
-    Next {
-        state: State::Notice { pi, low_at },
-        record,
-    }
+    Next { state: State::Notice { pi, low_at }, record }
 }
 
 /// `power_good` is low from now on. A Pi that may still be booting cannot listen yet: what is left
@@ -888,10 +776,7 @@ const fn notice(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next 
 fn tell(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
     let listens = pi.since.after(given.config.boot_allowance).max(given.now);
     let cut_at = listens.after(given.config.shutdown_timeout);
-    Next {
-        state: State::Shutdown { pi, cut_at },
-        record,
-    }
+    Next { state: State::Shutdown { pi, cut_at }, record }
 }
 
 const fn stored_as(intent: Intent, supply: View) -> Record {
@@ -920,37 +805,15 @@ struct Pattern {
 }
 
 /// 1 Hz, dark first: a lit LED goes dark at once.
-const SHUTTING_DOWN: Pattern = Pattern {
-    lead: 500,
-    on: 500,
-    spacing: 1_000,
-    pulses: 1,
-    period: 1_000,
-};
+const SHUTTING_DOWN: Pattern =
+    Pattern { lead: 500, on: 500, spacing: 1_000, pulses: 1, period: 1_000 };
 /// A short blink every 2 s.
-const BACKING_OFF: Pattern = Pattern {
-    lead: 0,
-    on: 100,
-    spacing: 2_000,
-    pulses: 1,
-    period: 2_000,
-};
+const BACKING_OFF: Pattern = Pattern { lead: 0, on: 100, spacing: 2_000, pulses: 1, period: 2_000 };
 /// Two short blinks.
-const ANSWER: Pattern = Pattern {
-    lead: 0,
-    on: 100,
-    spacing: 200,
-    pulses: 2,
-    period: 0,
-};
+const ANSWER: Pattern = Pattern { lead: 0, on: 100, spacing: 200, pulses: 2, period: 0 };
 /// Three short blinks every 10 s.
-const JOURNAL_FAILED: Pattern = Pattern {
-    lead: 1_000,
-    on: 100,
-    spacing: 200,
-    pulses: 3,
-    period: 10_000,
-};
+const JOURNAL_FAILED: Pattern =
+    Pattern { lead: 1_000, on: 100, spacing: 200, pulses: 3, period: 10_000 };
 
 impl Pattern {
     /// Milliseconds into the current period; `None` once a pattern without period is over.

@@ -4,13 +4,7 @@
 //! so that documents are made from the code. The program for the STM32L011 is not here yet.
 
 fn main() {
-    print!(
-        "{}",
-        firmware::table::Transitions(&firmware::Config::DEFAULT)
-    );
+    print!("{}", firmware::table::Transitions(&firmware::Config::DEFAULT));
     println!();
-    print!(
-        "{}",
-        firmware::table::Configuration(&firmware::Config::DEFAULT)
-    );
+    print!("{}", firmware::table::Configuration(&firmware::Config::DEFAULT));
 }

@@ -121,11 +121,7 @@ impl RequestFilter {
             (Steady::Inactive, PiRequest::Inactive)
             | (Steady::Unknown | Steady::Requested, PiRequest::Active) => return None,
         };
-        Some(if at < self.armed_at {
-            self.armed_at
-        } else {
-            at
-        })
+        Some(if at < self.armed_at { self.armed_at } else { at })
     }
 }
 
@@ -156,15 +152,8 @@ mod tests {
     #[test]
     fn gpio_poweroff_s_pattern_is_one_request() {
         assert_eq!(
-            events(
-                PiRequest::Inactive,
-                &[20_000, 20_100, 20_200, 23_200],
-                30_000
-            ),
-            [
-                (20_050, RequestEvent::Active),
-                (20_250, RequestEvent::Request)
-            ]
+            events(PiRequest::Inactive, &[20_000, 20_100, 20_200, 23_200], 30_000),
+            [(20_050, RequestEvent::Active), (20_250, RequestEvent::Request)]
         );
     }
 
@@ -172,10 +161,7 @@ mod tests {
     fn half_a_second_is_a_request() {
         assert_eq!(
             events(PiRequest::Inactive, &[20_000], 30_000),
-            [
-                (20_050, RequestEvent::Active),
-                (20_500, RequestEvent::Request)
-            ]
+            [(20_050, RequestEvent::Active), (20_500, RequestEvent::Request)]
         );
     }
 
@@ -184,35 +170,21 @@ mod tests {
         assert_eq!(events(PiRequest::Inactive, &[20_000, 20_049], 30_000), []);
         assert_eq!(
             events(PiRequest::Inactive, &[20_000, 20_300, 20_349], 30_000),
-            [
-                (20_050, RequestEvent::Active),
-                (20_500, RequestEvent::Request)
-            ]
+            [(20_050, RequestEvent::Active), (20_500, RequestEvent::Request)]
         );
     }
 
     #[test]
     fn a_line_that_never_was_inactive_is_no_request() {
         assert_eq!(events(PiRequest::Active, &[], 60_000), []);
-        assert_eq!(
-            events(PiRequest::Inactive, &[5_000], 60_000),
-            [],
-            "its boot means nothing"
-        );
+        assert_eq!(events(PiRequest::Inactive, &[5_000], 60_000), [], "its boot means nothing");
     }
 
     #[test]
     fn two_lone_pulses_far_apart_are_no_request() {
         assert_eq!(
-            events(
-                PiRequest::Inactive,
-                &[20_000, 20_100, 22_000, 22_100],
-                30_000
-            ),
-            [
-                (20_050, RequestEvent::Active),
-                (22_050, RequestEvent::Active)
-            ]
+            events(PiRequest::Inactive, &[20_000, 20_100, 22_000, 22_100], 30_000),
+            [(20_050, RequestEvent::Active), (22_050, RequestEvent::Active)]
         );
     }
 }

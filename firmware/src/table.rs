@@ -25,38 +25,22 @@ const NOW: Instant = Instant::from_millis(3_600_000);
 const BEFORE: Instant = Instant::from_millis(60_000);
 
 const STATES: [State; 9] = {
-    let pi = Powered {
-        since: BEFORE,
-        caps: Caps::Charged,
-    };
+    let pi = Powered { since: BEFORE, caps: Caps::Charged };
     [
         State::Off,
         State::Gap { until: NOW },
         State::Backoff { until: NOW },
         State::LoadTest { pi, until: NOW },
         State::Starting { pi, until: NOW },
-        State::On {
-            pi,
-            close_at: BEFORE,
-        },
-        State::Bridging {
-            pi,
-            load_switch: LoadSwitch::Closed,
-        },
+        State::On { pi, close_at: BEFORE },
+        State::Bridging { pi, load_switch: LoadSwitch::Closed },
         State::Notice { pi, low_at: NOW },
-        State::Shutdown {
-            pi,
-            cut_at: Instant::from_millis(7_200_000),
-        },
+        State::Shutdown { pi, cut_at: Instant::from_millis(7_200_000) },
     ]
 };
 
-const VIEWS: [(View, &str); 4] = [
-    (View::Settled, "settled"),
-    (View::Good, "good"),
-    (View::Lost, "lost"),
-    (View::Gone, "gone"),
-];
+const VIEWS: [(View, &str); 4] =
+    [(View::Settled, "settled"), (View::Good, "good"), (View::Lost, "lost"), (View::Gone, "gone")];
 
 impl fmt::Display for Transitions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,20 +69,11 @@ impl Transitions<'_> {
         supply: View,
         supply_name: &str,
     ) -> fmt::Result {
-        write!(
-            f,
-            "{:<10} {:<9} {:<8}",
-            state.name(),
-            situation.name(),
-            supply_name
-        )?;
+        write!(f, "{:<10} {:<9} {:<8}", state.name(), situation.name(), supply_name)?;
         for (intent, width) in [
             ([Record::OnPowered, Record::OnUnpowered], 34),
             ([Record::OffPowered, Record::OffUnpowered], 34),
-            (
-                [Record::AppShutdownPowered, Record::AppShutdownUnpowered],
-                0,
-            ),
+            ([Record::AppShutdownPowered, Record::AppShutdownUnpowered], 0),
         ] {
             let [powered, unpowered] = intent;
             // Off after an outage is the case in which the record of a returned supply matters.
@@ -115,12 +90,7 @@ impl Transitions<'_> {
                 start_at: BEFORE,
             };
             let next = transition(state, situation, &given);
-            let cell = Cell {
-                from: state,
-                record,
-                next: next.state,
-                stored: next.record,
-            };
+            let cell = Cell { from: state, record, next: next.state, stored: next.record };
             write!(f, " | {cell:<width$}")?;
         }
         writeln!(f)
@@ -172,11 +142,7 @@ impl fmt::Display for Configuration<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, meaning, value) in self.0.times() {
             let (seconds, millis) = (value.0.wrapping_div(1_000), value.0.wrapping_rem(1_000));
-            writeln!(
-                f,
-                "{name:<22} {seconds:>4}.{millis:03} s  {}",
-                meaning.trim()
-            )?;
+            writeln!(f, "{name:<22} {seconds:>4}.{millis:03} s  {}", meaning.trim())?;
         }
         let polarity = match self.0.request_polarity {
             Polarity::ActiveHigh => "active_high",

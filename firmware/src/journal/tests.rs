@@ -101,10 +101,7 @@ fn neither_erased_nor_stuck_words_are_a_record() {
     assert_ne!(check(0), u32::MAX);
     let mut blank = Memory::blank();
     assert_eq!(Journal::open(&mut blank).record(), Record::Undefined);
-    let mut ones = Memory {
-        words: [u32::MAX; WORDS as usize],
-        ..Memory::blank()
-    };
+    let mut ones = Memory { words: [u32::MAX; WORDS as usize], ..Memory::blank() };
     assert_eq!(Journal::open(&mut ones).record(), Record::Undefined);
 }
 
@@ -112,19 +109,10 @@ fn neither_erased_nor_stuck_words_are_a_record() {
 fn an_unchanged_record_is_not_written() {
     let mut memory = Memory::blank();
     let mut journal = Journal::open(&mut memory);
-    assert_eq!(
-        journal.store(&mut memory, Record::OnPowered),
-        Stored::Written
-    );
+    assert_eq!(journal.store(&mut memory, Record::OnPowered), Stored::Written);
     let cycles = memory.cycles;
-    assert_eq!(
-        journal.store(&mut memory, Record::OnPowered),
-        Stored::Unchanged
-    );
-    assert_eq!(
-        Journal::open(&mut memory).store(&mut memory, Record::OnPowered),
-        Stored::Unchanged
-    );
+    assert_eq!(journal.store(&mut memory, Record::OnPowered), Stored::Unchanged);
+    assert_eq!(Journal::open(&mut memory).store(&mut memory, Record::OnPowered), Stored::Unchanged);
     assert_eq!(memory.cycles, cycles);
 }
 
@@ -133,11 +121,7 @@ fn a_million_changes_stay_within_the_endurance_of_every_word() {
     let mut memory = Memory::blank();
     let mut journal = Journal::open(&mut memory);
     for n in 0..1_000_000u32 {
-        let record = if n % 2 == 0 {
-            Record::OnPowered
-        } else {
-            Record::OnUnpowered
-        };
+        let record = if n % 2 == 0 { Record::OnPowered } else { Record::OnUnpowered };
         assert_eq!(journal.store(&mut memory, record), Stored::Written);
     }
     let worst = *memory.cycles.iter().max().unwrap();
@@ -160,14 +144,8 @@ fn the_original_s_state_is_migrated_once() {
     }
     original(&mut memory, 3, 119, 6);
     let mut journal = Journal::open(&mut memory);
-    assert_eq!(
-        (journal.record(), journal.stored()),
-        (Record::OffUnpowered, None)
-    );
-    assert_eq!(
-        journal.store(&mut memory, Record::OffUnpowered),
-        Stored::Written
-    );
+    assert_eq!((journal.record(), journal.stored()), (Record::OffUnpowered, None));
+    assert_eq!(journal.store(&mut memory, Record::OffUnpowered), Stored::Written);
     original(&mut memory, 4, 120, 1);
     assert_eq!(Journal::open(&mut memory).record(), Record::OffUnpowered);
 }
@@ -184,19 +162,8 @@ fn a_torn_entry_of_the_original_is_passed_over() {
 fn sequence_numbers_wrap() {
     let mut memory = Memory::blank();
     for (slot, sequence) in [(0, SEQUENCE_MASK - 1), (1, SEQUENCE_MASK), (2, 0), (3, 1)] {
-        let record = if sequence == 1 {
-            Record::OffPowered
-        } else {
-            Record::OnPowered
-        };
-        assert!(write_slot(
-            &mut memory,
-            Entry {
-                slot,
-                sequence,
-                record
-            }
-        ));
+        let record = if sequence == 1 { Record::OffPowered } else { Record::OnPowered };
+        assert!(write_slot(&mut memory, Entry { slot, sequence, record }));
     }
     let journal = Journal::open(&mut memory);
     assert_eq!((journal.record(), journal.next), (Record::OffPowered, 4));
@@ -206,24 +173,15 @@ fn sequence_numbers_wrap() {
 fn when_no_slot_takes_it_the_newest_record_stays_and_the_journal_says_so() {
     let mut memory = Memory::blank();
     let mut journal = Journal::open(&mut memory);
-    assert_eq!(
-        journal.store(&mut memory, Record::OnPowered),
-        Stored::Written
-    );
+    assert_eq!(journal.store(&mut memory, Record::OnPowered), Stored::Written);
     memory.stuck = (BASE..WORDS).collect();
     for _ in 0..100 {
-        assert_eq!(
-            journal.store(&mut memory, Record::OffPowered),
-            Stored::Failed
-        );
+        assert_eq!(journal.store(&mut memory, Record::OffPowered), Stored::Failed);
         assert_eq!(journal.health(), JournalHealth::Failed);
     }
     assert_eq!(Journal::open(&mut memory).record(), Record::OnPowered);
     memory.stuck.clear();
-    assert_eq!(
-        journal.store(&mut memory, Record::OffPowered),
-        Stored::Written
-    );
+    assert_eq!(journal.store(&mut memory, Record::OffPowered), Stored::Written);
     assert_eq!(journal.health(), JournalHealth::Working);
 }
 

@@ -1,0 +1,263 @@
+//! The command line: what was typed, handed to the library, printed. No logic.
+//!
+//! Results go to standard output, diagnostics to standard error. A reader that stops reading is no
+//! error. Exit codes: 0 all hold, 1 an expectation or invariant failed, 2 bad input, 3 environment,
+//! 101 a defect of Holdup.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+use crate::scenario::{self, ProblemKind, Problems, Scenario};
+use crate::suite::{self, Ran, Summary};
+use crate::verdict::Status;
+use crate::{parts, view};
+
+/// Will this firmware, on this board, bring the Pi down safely, and with how much to spare?
+#[derive(Parser)]
+#[command(name = "holdup", version, max_term_width = 100)]
+struct Arguments {
+    /// Say more on standard error; repeat for still more.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenario files through the firmware and judge what happens.
+    ///
+    /// One scenario is shown in full; several are shown as a line each, with details of what failed.
+    Run {
+        /// Scenario files, and folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// How to print the results.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Show every scenario in full.
+        #[arg(long)]
+        full: bool,
+        #[command(flatten)]
+        filter: Filter,
+        /// Threads; 0 is one per core.
+        #[arg(long, default_value_t = 0)]
+        jobs: usize,
+    },
+    /// Read scenario files and report every problem, without running them.
+    Check {
+        /// Scenario files, and folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// List scenarios and their purposes.
+    List {
+        /// Scenario files, and folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Print the JSON Schema of scenario files.
+    Schema,
+    /// List the built-in parts.
+    Parts,
+    /// Ask the firmware about itself.
+    Firmware {
+        #[command(subcommand)]
+        command: FirmwareCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum FirmwareCommand {
+    /// Print the state machine's transition table.
+    Table,
+    /// Print the configuration block with its defaults.
+    Config,
+}
+
+#[derive(clap::Args)]
+struct Filter {
+    /// Only scenarios whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    #[default]
+    Text,
+    /// For a program; see docs/output.md.
+    Json,
+}
+
+const PASSED: u8 = 0;
+const FAILED: u8 = 1;
+const BAD_INPUT: u8 = 2;
+const ENVIRONMENT: u8 = 3;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log(arguments.verbose);
+    let outcome = run(arguments.command).unwrap_or_else(|error| match error.kind() {
+        // Whoever read has read enough.
+        io::ErrorKind::BrokenPipe => PASSED,
+        _ => {
+            tracing::error!("cannot write the results: {error}");
+            ENVIRONMENT
+        }
+    });
+    ExitCode::from(outcome)
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+fn run(command: Command) -> io::Result<u8> {
+    match command {
+        Command::Run { paths, format, full, filter, jobs } => {
+            run_scenarios(&paths, format, full, &filter, jobs)
+        }
+        Command::Check { paths } => match load(&paths, None) {
+            Ok(scenarios) => {
+                print(&format!("{} scenarios, no problems\n", scenarios.len()))?;
+                Ok(PASSED)
+            }
+            Err(problems) => report(&problems),
+        },
+        Command::List { paths, filter } => match load(&paths, filter.filter.as_deref()) {
+            Ok(scenarios) => {
+                print(&scenarios.iter().map(list_entry).collect::<String>())?;
+                Ok(PASSED)
+            }
+            Err(problems) => report(&problems),
+        },
+        Command::Schema => print(&scenario::json_schema()).map(|()| PASSED),
+        Command::Parts => {
+            print(&parts::list().iter().map(part_entry).collect::<String>())?;
+            Ok(PASSED)
+        }
+        Command::Firmware { command } => {
+            let config = firmware::Config::DEFAULT;
+            print(&match command {
+                FirmwareCommand::Table => firmware::table::Transitions(&config).to_string(),
+                FirmwareCommand::Config => firmware::table::Configuration(&config).to_string(),
+            })?;
+            Ok(PASSED)
+        }
+    }
+}
+
+fn list_entry(scenario: &Scenario) -> String {
+    format!("{:<44}{}\n", scenario.name, scenario.purpose)
+}
+
+fn part_entry(part: &parts::PartInfo) -> String {
+    format!("{:<9}{:<16}{}\n", part.kind.name(), part.name, part.describes)
+}
+
+/// Reads everything before anything runs.
+fn load(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>, Problems> {
+    let scenarios = scenario::load_all(paths, filter)?;
+    tracing::info!("read {} scenarios", scenarios.len());
+    Ok(scenarios)
+}
+
+fn run_scenarios(
+    paths: &[PathBuf],
+    format: Format,
+    full: bool,
+    filter: &Filter,
+    jobs: usize,
+) -> io::Result<u8> {
+    let scenarios = match load(paths, filter.filter.as_deref()) {
+        Ok(scenarios) => scenarios,
+        Err(problems) => return report(&problems),
+    };
+    let results = match suite::run_all(scenarios, jobs) {
+        Ok(results) => results,
+        Err(error) => {
+            tracing::error!("cannot start {jobs} threads: {error}; try a smaller --jobs");
+            return Ok(ENVIRONMENT);
+        }
+    };
+    for (run, ran) in results.iter().filter_map(|ran| Some((&ran.outcome.as_ref().ok()?.0, ran))) {
+        tracing::debug!("{}: {} kernel events", ran.scenario.name, run.steps);
+    }
+    let summary = Summary::of(&results);
+    match format {
+        Format::Json => print(&view::json::document(&results))?,
+        Format::Text => print_text(&results, full, &summary)?,
+    }
+    Ok(match summary.status() {
+        Status::Passed => PASSED,
+        Status::Failed => FAILED,
+        Status::Invalid => BAD_INPUT,
+    })
+}
+
+fn print_text(results: &[Ran], full: bool, summary: &Summary) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    for ran in results {
+        let text = if full || results.len() == 1 {
+            let mut text = view::text::full(ran);
+            if results.len() > 1 {
+                text.push('\n');
+            }
+            text
+        } else {
+            view::text::brief(ran)
+        };
+        out.write_all(painted(&text, ran.status()).as_bytes())?;
+    }
+    if results.len() > 1 {
+        out.write_all(view::text::summary(summary).as_bytes())?;
+    }
+    out.flush()
+}
+
+/// Colours the first mention of the status; the stream drops the colours where there is no terminal.
+fn painted(text: &str, status: Status) -> String {
+    let colour = match status {
+        Status::Passed => "\u{1b}[32m",
+        Status::Failed => "\u{1b}[31m",
+        Status::Invalid => "\u{1b}[33m",
+    };
+    text.replacen(status.name(), &format!("{colour}{}\u{1b}[0m", status.name()), 1)
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Problems are the answer to bad input, so they go where diagnostics go.
+fn report(problems: &Problems) -> io::Result<u8> {
+    let color = io::stderr().is_terminal();
+    io::stderr().lock().write_all(problems.render(color).as_bytes())?;
+    Ok(match problems.kind() {
+        ProblemKind::Io => ENVIRONMENT,
+        ProblemKind::BadInput => BAD_INPUT,
+    })
+}

@@ -1,0 +1,347 @@
+//! A JSON text with the position of everything in it.
+//!
+//! Strict JSON: comments and trailing commas are understood but are problems, all of them named
+//! at once. Nesting is limited far below what could exhaust the stack.
+
+use std::ops::Range;
+
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
+use jsonc_parser::errors::{ParseError, ParseErrorKind};
+use jsonc_parser::tokens::{Token, TokenAndRange};
+use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
+
+use super::{Place, Problem, ProblemKind, Problems};
+
+/// The deepest nesting of lists and objects that is read. The files need about ten.
+const MAX_DEPTH: usize = 32;
+
+/// A parsed document: path for messages, text, and tree with positions.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    path: &'a str,
+    text: &'a str,
+    root: Value<'a>,
+    slips: Vec<(Range<usize>, Slip)>,
+    /// Where each line but the first starts.
+    lines: Vec<usize>,
+}
+
+/// What is understood, yet is not JSON.
+#[derive(Clone, Copy, Debug)]
+enum Slip {
+    Comment,
+    TrailingComma,
+}
+
+impl<'a> Source<'a> {
+    /// Parses `text`; `path` is how messages name the file.
+    pub(crate) fn parse(path: &'a str, text: &'a str) -> Result<Self, Problems> {
+        let text_only = Bare { path, text };
+        if text.starts_with('\u{feff}') {
+            let problem = text_only.problem(0..0, "the file starts with a byte order mark", "here");
+            return Err(problem.help("save the file as UTF-8 without BOM").into());
+        }
+        if text.trim().is_empty() {
+            let problem = Problem::bad(format!("{path} is empty"));
+            return Err(problem.help("a file holds one JSON object: { … }").into());
+        }
+        let collect =
+            CollectOptions { comments: CommentCollectionStrategy::AsTokens, tokens: true };
+        let parsed = parse_to_ast(text, &collect, &options())
+            .map_err(|error| Problems::from(text_only.syntax_problem(&error)))?;
+        let slips = slips(&parsed.tokens.unwrap_or_default());
+        let Some(root) = parsed.value else {
+            let problem = Problem::bad(format!("{path} holds nothing but comments"));
+            return Err(problem.help("a file holds one JSON object: { … }").into());
+        };
+        if let Some(deep) = too_deep(&root, 0) {
+            return Err(text_only.depth_problem(deep).into());
+        }
+        if slips.is_empty()
+            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text)
+        {
+            return Err(text_only.serde_problem(&error).into());
+        }
+        let lines = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
+        Ok(Self { path, text, root, slips, lines })
+    }
+
+    /// The whole document.
+    pub(crate) fn root(&self) -> &Value<'a> {
+        &self.root
+    }
+
+    /// A problem for each comment and trailing comma.
+    pub(crate) fn slips(&self) -> Vec<Problem> {
+        let problem = |(range, slip): &(Range<usize>, Slip)| match slip {
+            Slip::Comment => self
+                .problem(range.clone(), "comments are not JSON", "a comment")
+                .help("remove it; a scenario's `purpose` is the place for words"),
+            Slip::TrailingComma => self
+                .problem(range.clone(), "trailing comma", "nothing follows this comma")
+                .help("remove it: JSON separates with commas and does not end with one"),
+        };
+        self.slips.iter().take(Problems::MOST + 1).map(problem).collect()
+    }
+
+    /// A problem at a range of bytes; `label` says what was expected there.
+    pub(crate) fn problem(
+        &self,
+        range: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Problem {
+        Bare { path: self.path, text: self.text }.problem(range, message, label)
+    }
+
+    /// A problem that serde found although the shape fitted.
+    pub(crate) fn serde_problem(&self, error: &serde_json::Error) -> Problem {
+        Bare { path: self.path, text: self.text }.serde_problem(error)
+    }
+
+    /// The range of the value at `pointer` (`stimuli/3/at`), or of what there is on the way to it.
+    pub(crate) fn at(&self, pointer: &str) -> Range<usize> {
+        self.find(pointer).0
+    }
+
+    /// The range of the key that names the value at `pointer`, or of what there is on the way.
+    pub(crate) fn key_at(&self, pointer: &str) -> Range<usize> {
+        self.find(pointer).1
+    }
+
+    /// Whether there is a value at `pointer`.
+    pub(crate) fn has(&self, pointer: &str) -> bool {
+        self.find(pointer).2
+    }
+
+    /// The line, from 1, on which the value at `pointer` starts.
+    pub(crate) fn line(&self, pointer: &str) -> usize {
+        self.line_of(self.at(pointer).start)
+    }
+
+    /// The line, from 1, that the byte `offset` is on.
+    pub(crate) fn line_of(&self, offset: usize) -> usize {
+        1 + self.lines.partition_point(|start| *start <= offset)
+    }
+
+    /// Value's range, its key's range, and whether the whole path exists.
+    fn find(&self, pointer: &str) -> (Range<usize>, Range<usize>, bool) {
+        let mut node = &self.root;
+        let mut key = head(node);
+        for step in pointer.split('/').filter(|step| !step.is_empty()) {
+            let next = match node {
+                Value::Object(object) => object.get(step).map(|prop| {
+                    let name = prop.name.range();
+                    (&prop.value, name.start..name.end)
+                }),
+                Value::Array(list) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| list.elements.get(index))
+                    .map(|element| (element, head(element))),
+                Value::StringLit(_)
+                | Value::NumberLit(_)
+                | Value::BooleanLit(_)
+                | Value::NullKeyword(_) => None,
+            };
+            let Some((value, name)) = next else {
+                return (key.clone(), key, false);
+            };
+            (node, key) = (value, name);
+        }
+        (span(node), key, true)
+    }
+}
+
+/// The range of a value; of a list or an object only the bracket that opens it, so that a mark
+/// stays on one line.
+pub(super) fn head(node: &Value<'_>) -> Range<usize> {
+    let range = span(node);
+    match node {
+        Value::Object(_) | Value::Array(_) => range.start..range.start + 1,
+        Value::StringLit(_)
+        | Value::NumberLit(_)
+        | Value::BooleanLit(_)
+        | Value::NullKeyword(_) => range,
+    }
+}
+
+/// The whole range of a value.
+pub(super) fn span(node: &Value<'_>) -> Range<usize> {
+    let range = node.range();
+    range.start..range.end
+}
+
+fn options() -> ParseOptions {
+    ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    }
+}
+
+/// Comments, and commas before a closing bracket.
+fn slips(tokens: &[TokenAndRange<'_>]) -> Vec<(Range<usize>, Slip)> {
+    let mut slips = Vec::new();
+    let mut comma = None;
+    for TokenAndRange { token, range } in tokens {
+        let range = range.start..range.end;
+        match token {
+            Token::CommentLine(_) | Token::CommentBlock(_) => slips.push((range, Slip::Comment)),
+            Token::Comma => comma = Some(range),
+            Token::CloseBrace | Token::CloseBracket => {
+                slips.extend(comma.take().map(|range| (range, Slip::TrailingComma)));
+            }
+            Token::OpenBrace
+            | Token::OpenBracket
+            | Token::Colon
+            | Token::String(_)
+            | Token::Word(_)
+            | Token::Boolean(_)
+            | Token::Number(_)
+            | Token::Null => comma = None,
+        }
+    }
+    slips
+}
+
+/// The first value that is nested too deep. The parser's own limit keeps this recursion short.
+fn too_deep(node: &Value<'_>, depth: usize) -> Option<usize> {
+    if depth > MAX_DEPTH {
+        return Some(node.start());
+    }
+    match node {
+        Value::Object(object) => {
+            object.properties.iter().find_map(|prop| too_deep(&prop.value, depth + 1))
+        }
+        Value::Array(list) => list.elements.iter().find_map(|value| too_deep(value, depth + 1)),
+        Value::StringLit(_)
+        | Value::NumberLit(_)
+        | Value::BooleanLit(_)
+        | Value::NullKeyword(_) => None,
+    }
+}
+
+/// A text that may not even parse.
+struct Bare<'a> {
+    path: &'a str,
+    text: &'a str,
+}
+
+impl Bare<'_> {
+    fn problem(
+        &self,
+        range: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Problem {
+        let place = Some(self.place(range, label.into()));
+        Problem { kind: ProblemKind::BadInput, message: message.into(), place, helps: Vec::new() }
+    }
+
+    /// The place of `range`, clipped to its first line; of a very long line only the part around.
+    fn place(&self, range: Range<usize>, label: String) -> Place {
+        const LONG: usize = 1_000;
+        const AROUND: usize = 80;
+        let text = self.text;
+        let start = floor(text, range.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+        let mut end = ceil(text, range.end).clamp(start, line_end.max(start));
+        let (mut from, mut to) = (line_start, line_end);
+        if to - from > LONG {
+            end = end.min(ceil(text, start + AROUND));
+            from = floor(text, start.saturating_sub(AROUND)).max(line_start);
+            to = ceil(text, end + AROUND).min(line_end);
+        }
+        Place {
+            path: self.path.to_owned(),
+            line: 1 + text[..line_start].bytes().filter(|byte| *byte == b'\n').count(),
+            column: 1 + text[line_start..start].chars().count(),
+            excerpt: text[from..to].trim_end_matches('\r').to_owned(),
+            marked: start - from..end - from,
+            label,
+        }
+    }
+
+    fn syntax_problem(&self, error: &ParseError) -> Problem {
+        let range = error.range().start..error.range().end;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's own words do")]
+        let (message, label, help) = match error.kind() {
+            ParseErrorKind::NestingDepthExceeded => return self.depth_problem(range.start),
+            ParseErrorKind::ExpectedComma => {
+                ("a comma is missing", "expected `,` here", "separate the two values with a comma")
+            }
+            ParseErrorKind::UnterminatedObject => {
+                ("an object is never closed", "opened here", "add the missing `}`")
+            }
+            ParseErrorKind::UnterminatedArray => {
+                ("a list is never closed", "opened here", "add the missing `]`")
+            }
+            ParseErrorKind::SingleQuotedStringsNotAllowed => {
+                ("single quotes", "expected \"", "JSON quotes with \"")
+            }
+            ParseErrorKind::ExpectedStringObjectProperty | ParseErrorKind::UnexpectedWord => (
+                "a word without quotes",
+                "expected a string",
+                "JSON quotes every key and text with \"",
+            ),
+            ParseErrorKind::MultipleRootJsonValues => (
+                "there is more after the end of the document",
+                "expected the end of the file",
+                "a file holds one JSON object: { … }",
+            ),
+            other => {
+                let message = format!("not JSON: {}", lowered(&other.to_string()));
+                return self.problem(range, message, "the parser stopped here");
+            }
+        };
+        self.problem(range, message, label).help(help)
+    }
+
+    fn depth_problem(&self, start: usize) -> Problem {
+        self.problem(
+            start..start + 1,
+            format!("nested more than {MAX_DEPTH} levels deep"),
+            "this is too deep",
+        )
+        .help("no scenario or part needs this much nesting: look for a bracket too many")
+    }
+
+    fn serde_problem(&self, error: &serde_json::Error) -> Problem {
+        let start: usize = self
+            .text
+            .split_inclusive('\n')
+            .take(error.line().saturating_sub(1))
+            .map(str::len)
+            .sum();
+        let offset = (start + error.column().saturating_sub(1)).min(self.text.len());
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        self.problem(offset..offset, format!("not JSON: {message}"), "the parser stopped here")
+    }
+}
+
+/// The last character boundary at or before the byte `index`.
+fn floor(text: &str, index: usize) -> usize {
+    (0..=index.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// The first character boundary at or after the byte `index`; the end if there is none.
+fn ceil(text: &str, index: usize) -> usize {
+    (index..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
+}
+
+/// `text` with its first letter in lower case.
+fn lowered(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}

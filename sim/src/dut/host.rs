@@ -1,0 +1,199 @@
+//! The host level: the firmware's logic compiled for this machine, driven as the chip drives it.
+//!
+//! Read it beside the chip's main loop: wake, sample, step, store, apply, sleep. Storing stalls the
+//! core, so the levels of a step that stores are applied when the write is done, and pins that change
+//! meanwhile are seen after it. Nothing here decides anything.
+//!
+//! Assumes an exact clock in whole milliseconds from the power-on, and no time between a pin's change
+//! and the step it wakes. Leaves out the clock's error and the start-up time of the chip.
+
+use firmware::config::Config;
+use firmware::journal::Journal;
+use firmware::machine::{Machine, Outputs, Start};
+use firmware::signals::{InputLevels, Inputs};
+use firmware::time::Instant;
+
+use super::eeprom::Eeprom;
+use super::{Dut, Note, OutputPins};
+use crate::quantity::Nanos;
+use crate::scenario::{Ram, ResetCause, StartEeprom, Tear};
+
+/// The firmware on this machine.
+#[derive(Debug)]
+pub struct Host {
+    config: Config,
+    eeprom: Eeprom,
+    running: Option<Running>,
+    outputs: OutputPins,
+    notes: Vec<Note>,
+    armed: Option<(u32, Tear)>,
+}
+
+/// What exists while the chip has its supply.
+#[derive(Debug)]
+struct Running {
+    machine: Machine,
+    journal: Journal,
+    /// When the chip's clock was at zero.
+    epoch: Nanos,
+    wake: Option<Nanos>,
+    storing: Option<Storing>,
+}
+
+/// A write that stalls the core.
+#[derive(Debug)]
+struct Storing {
+    began: Nanos,
+    done: Nanos,
+    then: Outputs,
+    /// When the armed cut strikes, and what it leaves.
+    cut: Option<(Nanos, Tear)>,
+}
+
+impl Host {
+    /// A chip without supply, with this configuration and EEPROM.
+    pub fn new(config: Config, contents: StartEeprom, eeprom_operation: Nanos) -> Self {
+        Self {
+            config,
+            eeprom: Eeprom::new(contents, eeprom_operation),
+            running: None,
+            outputs: OutputPins::default(),
+            notes: Vec::new(),
+            armed: None,
+        }
+    }
+
+    fn start(&mut self, epoch: Nanos, now: Nanos, inputs: InputLevels, how: Boot) {
+        let journal = Journal::open(&mut self.eeprom);
+        let (record, stored) = (journal.record(), journal.stored());
+        let start = match how {
+            Boot::PowerOn => Start::PowerOn { record, stored },
+            Boot::Reset(None) => Start::Reset { record, stored },
+            Boot::Reset(Some(machine)) => Start::Resumed { machine, stored },
+        };
+        let sample = Inputs::sample(inputs, self.config.request_polarity, journal.health());
+        let machine = Machine::start(&self.config, instant(epoch, now), sample, start);
+        self.running = Some(Running { machine, journal, epoch, wake: None, storing: None });
+        self.run(now, inputs);
+    }
+
+    /// Power or reset struck: a write under way tears. Returns the machine as the RAM holds it.
+    fn stop(&mut self, now: Nanos, tear: Tear) -> Option<(Machine, Nanos)> {
+        let running = self.running.take()?;
+        if let Some(storing) = &running.storing {
+            self.eeprom.tear(now.saturating_sub(storing.began), tear);
+        }
+        Some((running.machine, running.epoch))
+    }
+}
+
+/// How the chip comes up.
+enum Boot {
+    PowerOn,
+    Reset(Option<Machine>),
+}
+
+impl Dut for Host {
+    fn power_on(&mut self, now: Nanos, inputs: InputLevels) {
+        self.start(now, now, inputs, Boot::PowerOn);
+    }
+
+    fn power_off(&mut self, now: Nanos) {
+        let _ = self.stop(now, Tear::Erased);
+        self.outputs = OutputPins::default();
+    }
+
+    fn reset(&mut self, now: Nanos, _cause: ResetCause, ram: Ram, inputs: InputLevels) {
+        let Some((machine, epoch)) = self.stop(now, Tear::Erased) else {
+            return;
+        };
+        match ram {
+            Ram::Kept => self.start(epoch, now, inputs, Boot::Reset(Some(machine))),
+            Ram::Lost => self.start(now, now, inputs, Boot::Reset(None)),
+        }
+    }
+
+    fn run(&mut self, now: Nanos, inputs: InputLevels) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if let Some(storing) = &running.storing {
+            if let Some((at, tear)) = storing.cut
+                && at <= now
+            {
+                let _ = self.stop(now, tear);
+                self.outputs = OutputPins::default();
+                self.notes.push(Note::WriteCut);
+                return;
+            }
+            if now < storing.done {
+                return;
+            }
+            let then = storing.then;
+            running.storing = None;
+            self.eeprom.complete();
+            if let Some(record) = running.journal.stored().filter(|r| then.store == Some(*r)) {
+                self.notes.push(Note::Stored(record));
+            }
+            self.outputs = pins(then);
+        }
+
+        let sample = Inputs::sample(inputs, self.config.request_polarity, running.journal.health());
+        let outputs = running.machine.step(&self.config, instant(running.epoch, now), sample);
+        if let Some(record) = outputs.store {
+            let _ = running.journal.store(&mut self.eeprom, record);
+        }
+        running.wake = outputs.wake.map(|wake| nanos(running.epoch, wake.at));
+        let writes = self.eeprom.pending_writes();
+        if writes == 0 {
+            self.outputs = pins(outputs);
+            return;
+        }
+        let cut = self.armed.take_if(|(nth, _)| *nth <= writes).and_then(|(nth, tear)| {
+            self.eeprom.middle_of(nth).map(|at| (now.saturating_add(at), tear))
+        });
+        if let Some((nth, _)) = &mut self.armed {
+            *nth -= writes;
+        }
+        let done = now.saturating_add(self.eeprom.pending_time());
+        running.storing = Some(Storing { began: now, done, then: outputs, cut });
+    }
+
+    fn outputs(&self) -> OutputPins {
+        self.outputs
+    }
+
+    fn wake(&self) -> Option<Nanos> {
+        let running = self.running.as_ref()?;
+        match &running.storing {
+            Some(storing) => Some(storing.cut.map_or(storing.done, |(at, _)| at)),
+            None => running.wake,
+        }
+    }
+
+    fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    fn cut_during_write(&mut self, nth: u32, tear: Tear) {
+        self.armed = Some((nth, tear));
+    }
+}
+
+fn pins(outputs: Outputs) -> OutputPins {
+    OutputPins {
+        supply_enable: Some(outputs.levels.supply_enable),
+        power_good: Some(outputs.levels.power_good),
+        load_switch: Some(outputs.levels.load_switch),
+        status_led: Some(outputs.levels.status_led),
+    }
+}
+
+/// The chip's clock, rounded down to whole milliseconds.
+fn instant(epoch: Nanos, now: Nanos) -> Instant {
+    Instant::from_millis(now.saturating_sub(epoch).0 / 1_000_000)
+}
+
+fn nanos(epoch: Nanos, at: Instant) -> Nanos {
+    epoch.saturating_add(Nanos(at.as_millis().saturating_mul(1_000_000)))
+}

@@ -1,0 +1,20 @@
+//! Holdup: a deterministic simulator of a Raspberry Pi supercapacitor UPS board, and the harness
+//! that runs scenario files through the board's real firmware.
+//!
+//! Data flows one way: scenario → bench (plant + device under test) → timeline → verdict → views.
+#![forbid(unsafe_code)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod bench;
+pub mod cli;
+pub mod document;
+pub mod dut;
+pub mod kernel;
+pub mod parts;
+pub mod plant;
+pub mod quantity;
+pub mod scenario;
+pub mod suite;
+pub mod timeline;
+pub mod verdict;
+pub mod view;

@@ -1,0 +1,5 @@
+//! The `holdup` program.
+
+fn main() -> std::process::ExitCode {
+    holdup::cli::main()
+}

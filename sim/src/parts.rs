@@ -1,0 +1,280 @@
+//! The parts a board is wired from: what each constant means. The values live in part files.
+//!
+//! A part file under `scenarios/parts/<folder>/<name>.json` gives every value with its unit and its
+//! source; the shipped ones are built into the binary. Scenarios name a part and may override
+//! single values. Relations that must hold between values are in `check`, where each part is
+//! looked at alone: how well parts go together is for the simulation to find out.
+
+mod builtin;
+mod check;
+mod file;
+mod library;
+
+pub use check::Flaw;
+pub use library::{Kind, Library, PartInfo, list};
+
+pub(crate) use file::SchemaVersion;
+pub(crate) use library::PartError;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::{Problems, Shape};
+use crate::quantity::{Amps, Farads, Nanos, Ohms, Ratio, Volts, Watts};
+
+/// A kind of part: a struct of values with units.
+pub trait Part: Clone + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// Which kind it is.
+    const KIND: Kind;
+    /// The names of all values, as written in part files.
+    const FIELDS: &[&str];
+    /// Values that replace those of a named part.
+    type Override: Clone + Default + DeserializeOwned + JsonSchema;
+
+    /// This part with the values that `over` gives replaced.
+    #[must_use]
+    fn with(self, over: &Self::Override) -> Self;
+
+    /// Values that contradict each other.
+    fn flaws(&self) -> Vec<Flaw>;
+}
+
+/// What the library keeps for each kind of part.
+pub(crate) trait Stored: Part {
+    /// The parts of this kind that are built in, by name.
+    fn builtin() -> &'static BTreeMap<&'static str, Result<Self, Problems>>;
+    /// The shape of a part file of this kind.
+    fn shape() -> &'static Shape;
+}
+
+macro_rules! part {
+    ($(#[doc = $pdoc:literal])+ $part:ident, $over:ident, $kind:ident { $($(#[doc = $doc:literal])+ $field:ident: $type:ty,)+ }) => {
+        $(#[doc = $pdoc])+
+        #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $part { $($(#[doc = $doc])+ pub $field: $type,)+ }
+
+        #[doc = concat!("Values of a scenario's own that replace those of a named `", stringify!($part), "`.")]
+        #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        #[schemars(extend("minProperties" = 1))]
+        pub struct $over { $($(#[doc = $doc])+ pub $field: Option<$type>,)+ }
+
+        impl $part {
+            /// The names of all values, as written in part files.
+            pub const FIELDS: &[&str] = &[$(stringify!($field)),+];
+
+            /// This part with the values that `over` gives replaced.
+            #[must_use]
+            pub fn with(mut self, over: &$over) -> Self {
+                $(if let Some(value) = &over.$field { self.$field = *value; })+
+                self
+            }
+        }
+
+        impl Part for $part {
+            const KIND: Kind = Kind::$kind;
+            const FIELDS: &[&str] = Self::FIELDS;
+            type Override = $over;
+
+            fn with(self, over: &$over) -> Self {
+                Self::with(self, over)
+            }
+
+            fn flaws(&self) -> Vec<Flaw> {
+                self.list_flaws()
+            }
+        }
+
+        impl Stored for $part {
+            fn builtin() -> &'static BTreeMap<&'static str, Result<Self, Problems>> {
+                static ALL: LazyLock<BTreeMap<&'static str, Result<$part, Problems>>> =
+                    LazyLock::new(library::read_builtin);
+                &ALL
+            }
+
+            fn shape() -> &'static Shape {
+                static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<file::PartFile<$part>>);
+                &SHAPE
+            }
+        }
+    };
+}
+
+part! {
+    /// The board: LTC4041, its programming, and the way the microcontroller is supplied.
+    Board, BoardOverride, Board {
+        /// Charge current at full scale.
+        charge_current: Amps,
+        /// Voltage to which the charger takes the capacitors' terminals.
+        charge_voltage: Volts,
+        /// Output resistance of the charger in constant-voltage mode.
+        charge_resistance: Ohms,
+        /// Efficiency of the charger.
+        charge_efficiency: Ratio,
+        /// Total input current above which the charge current yields to the load.
+        input_limit: Amps,
+        /// The charger locks out when VSYS is less than this above the capacitors.
+        headroom_off: Volts,
+        /// The charger comes back when VSYS is this far above the capacitors.
+        headroom_on: Volts,
+        /// VIN at which PFO goes low.
+        power_fail: Volts,
+        /// VIN must rise this far above `power_fail` for PFO to go high.
+        power_fail_hysteresis: Volts,
+        /// From VIN crossing the threshold to PFO and the switch-over.
+        power_fail_delay: Nanos,
+        /// T_min-backup: once tripped, PFO ignores a recovery for this long.
+        min_backup: Nanos,
+        /// VSYS in backup.
+        backup_voltage: Volts,
+        /// Loss resistance of the boost converter.
+        boost_resistance: Ohms,
+        /// Loss voltage of the boost converter.
+        boost_drop: Volts,
+        /// Fixed loss of the boost converter.
+        boost_overhead: Watts,
+        /// Average input current at which the boost converter limits.
+        boost_current_limit: Amps,
+        /// A boost that is not running cannot start while VSCAP and VSYS are both below this.
+        boost_lockout: Volts,
+        /// Terminal voltage of the capacitors at which a running boost ends.
+        boost_end: Volts,
+        /// Terminal voltage down to which energy margins are counted.
+        hold_up_floor: Volts,
+        /// Fraction of `charge_voltage` at which CAPGD goes high.
+        caps_charged_rising: Ratio,
+        /// Fraction of `charge_voltage` at which CAPGD goes low.
+        caps_charged_falling: Ratio,
+        /// Resistance of the input switch from VIN to VSYS.
+        input_switch: Ohms,
+        /// Standing current from the capacitors in normal operation.
+        quiescent_normal: Amps,
+        /// Standing current from the capacitors while both enables are off.
+        quiescent_off: Amps,
+        /// Standing current of the microcontroller, drawn from the capacitors without input.
+        mcu_current: Amps,
+        /// The microcontroller dies when the better of VIN and VSCAP falls to this.
+        mcu_dead: Volts,
+        /// The microcontroller starts when the better of VIN and VSCAP rises to this.
+        mcu_start: Volts,
+        /// Time of one EEPROM operation (an erase or a write) of a word.
+        eeprom_operation: Nanos,
+        /// Current of the loads behind the load switch, drawn from VSYS.
+        relay_load: Amps,
+    }
+}
+
+part! {
+    /// The supercapacitor stack.
+    Caps, CapsOverride, Caps {
+        /// Capacitance of the stack.
+        capacitance: Farads,
+        /// Series resistance of the stack.
+        esr: Ohms,
+        /// Leakage of the stack.
+        leakage: Amps,
+        /// Capacitance of the slow branch; 0 F leaves it out.
+        slow_capacitance: Farads,
+        /// Resistance through which the slow branch is reached.
+        slow_resistance: Ohms,
+    }
+}
+
+part! {
+    /// The mains adapter.
+    Supply, SupplyOverride, Supply {
+        /// Output voltage without load.
+        voltage: Volts,
+        /// Output resistance.
+        resistance: Ohms,
+        /// How long the output stays after the mains is switched off.
+        hold_up: Nanos,
+    }
+}
+
+part! {
+    /// The cable from the adapter to the board, there and back.
+    Cable, CableOverride, Cable {
+        /// Resistance of both conductors and contacts.
+        resistance: Ohms,
+    }
+}
+
+/// What the poweroff line does once gpio-poweroff has waited its time for the cut in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterPoweroffTimeout {
+    /// The SoC resets into its boot loader and halts; the pin floats to its pull-down (since 2021).
+    Float,
+    /// The pin stays active and the CPU spins (older kernels).
+    StayActive,
+}
+
+/// The GPIO that listens to `power_good`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeGpio {
+    /// GPIO3: gpio-shutdown's default. Low also wakes a halted Pi.
+    Gpio3,
+    /// GPIO22: the board's alternative.
+    Gpio22,
+}
+
+/// Whether a software overlay is configured on the Pi.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlay {
+    /// Configured.
+    Present,
+    /// Not configured.
+    Absent,
+}
+
+part! {
+    /// A Raspberry Pi with what hangs on its rail, as a load and as a peer on the GPIO lines.
+    Pi, PiOverride, Pi {
+        /// Current of the boot loader, inrush into the board included.
+        boot_loader_current: Amps,
+        /// From power-on until the file system is mounted read-write.
+        boot_loader_time: Nanos,
+        /// Current while booting.
+        boot_current: Amps,
+        /// From power-on until somebody listens to `power_good`.
+        boot_time: Nanos,
+        /// Current while running.
+        running_current: Amps,
+        /// Current while shutting down.
+        shutdown_current: Amps,
+        /// From the shutdown's start until the file system is unmounted.
+        shutdown_time: Nanos,
+        /// Current while halted and still fed.
+        halted_current: Amps,
+        /// Current of a display or other load on the rail, whatever the Pi does.
+        display_current: Amps,
+        /// The under-voltage detector's threshold.
+        under_voltage: Volts,
+        /// The Pi resets when its rail falls to this.
+        reset_voltage: Volts,
+        /// Capacitance on the rail.
+        rail_capacitance: Farads,
+        /// What discharges the rail once the Pi is off.
+        rail_bleed: Ohms,
+        /// `power_good` must be low for this long to be heard (gpio-shutdown's debounce).
+        notice_debounce: Nanos,
+        /// The GPIO that listens to `power_good`.
+        notice_gpio: NoticeGpio,
+        /// gpio-poweroff: the Pi says when it is down.
+        poweroff_overlay: Overlay,
+        /// gpio-poweroff's active and inactive pulse.
+        poweroff_pulse: Nanos,
+        /// gpio-poweroff waits this long for the cut.
+        poweroff_timeout: Nanos,
+        /// What the poweroff line does after that.
+        after_poweroff_timeout: AfterPoweroffTimeout,
+    }
+}

@@ -1,0 +1,122 @@
+//! Relations between the values of one part, without which its equations make no sense.
+
+use std::fmt::Display;
+
+use super::{Board, Cable, Caps, Overlay, Pi, Supply};
+
+/// Values of a part that contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The value to point at.
+    pub field: &'static str,
+    /// The other value of the contradiction, if there is one.
+    pub other: Option<&'static str>,
+    /// What is wrong.
+    pub message: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// Collects flaws.
+#[derive(Default)]
+struct Flaws(Vec<Flaw>);
+
+/// A value with its name.
+type Named<T> = (&'static str, T);
+
+impl Flaws {
+    fn less<T: PartialOrd + Display>(&mut self, small: Named<T>, large: Named<T>) {
+        if small.1 >= large.1 {
+            self.relation(&small, "less than", &large);
+        }
+    }
+
+    fn at_most<T: PartialOrd + Display>(&mut self, small: Named<T>, large: Named<T>) {
+        if small.1 > large.1 {
+            self.relation(&small, "at most", &large);
+        }
+    }
+
+    fn positive<T: PartialOrd + Default + Display>(&mut self, (field, value): Named<T>) {
+        if value <= T::default() {
+            let message = format!("`{field}` is zero");
+            let expected = "a value above zero".to_owned();
+            self.0.push(Flaw { field, other: None, message, expected });
+        }
+    }
+
+    fn relation<T: Display>(&mut self, small: &Named<T>, must: &str, large: &Named<T>) {
+        let message =
+            format!("`{}` ({}) must be {must} `{}` ({})", small.0, small.1, large.0, large.1);
+        let expected = format!("{must} {}", large.1);
+        self.0.push(Flaw { field: small.0, other: Some(large.0), message, expected });
+    }
+}
+
+impl Board {
+    pub(super) fn list_flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws::default();
+        flaws.positive(("charge_current", self.charge_current));
+        flaws.positive(("charge_voltage", self.charge_voltage));
+        flaws.positive(("charge_resistance", self.charge_resistance));
+        flaws.positive(("charge_efficiency", self.charge_efficiency));
+        flaws.positive(("input_limit", self.input_limit));
+        flaws.less(("headroom_off", self.headroom_off), ("headroom_on", self.headroom_on));
+        flaws.positive(("power_fail", self.power_fail));
+        flaws.positive(("power_fail_hysteresis", self.power_fail_hysteresis));
+        flaws.positive(("backup_voltage", self.backup_voltage));
+        flaws.positive(("boost_current_limit", self.boost_current_limit));
+        flaws.at_most(("boost_end", self.boost_end), ("boost_lockout", self.boost_lockout));
+        flaws.at_most(("boost_end", self.boost_end), ("hold_up_floor", self.hold_up_floor));
+        flaws.less(("hold_up_floor", self.hold_up_floor), ("charge_voltage", self.charge_voltage));
+        flaws.less(
+            ("caps_charged_falling", self.caps_charged_falling),
+            ("caps_charged_rising", self.caps_charged_rising),
+        );
+        flaws.less(("mcu_dead", self.mcu_dead), ("mcu_start", self.mcu_start));
+        flaws.positive(("eeprom_operation", self.eeprom_operation));
+        flaws.0
+    }
+}
+
+impl Caps {
+    pub(super) fn list_flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws::default();
+        flaws.positive(("capacitance", self.capacitance));
+        if self.slow_capacitance.0 > 0.0 {
+            flaws.positive(("slow_resistance", self.slow_resistance));
+        }
+        flaws.0
+    }
+}
+
+impl Supply {
+    pub(super) fn list_flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws::default();
+        flaws.positive(("voltage", self.voltage));
+        flaws.0
+    }
+}
+
+impl Cable {
+    #[expect(clippy::unused_self, reason = "any resistance makes a cable")]
+    pub(super) fn list_flaws(&self) -> Vec<Flaw> {
+        Vec::new()
+    }
+}
+
+impl Pi {
+    pub(super) fn list_flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws::default();
+        flaws.at_most(("boot_loader_time", self.boot_loader_time), ("boot_time", self.boot_time));
+        flaws.less(("reset_voltage", self.reset_voltage), ("under_voltage", self.under_voltage));
+        flaws.positive(("reset_voltage", self.reset_voltage));
+        flaws.positive(("rail_capacitance", self.rail_capacitance));
+        flaws.positive(("rail_bleed", self.rail_bleed));
+        if self.poweroff_overlay == Overlay::Present {
+            flaws.positive(("poweroff_pulse", self.poweroff_pulse));
+            flaws.positive(("poweroff_timeout", self.poweroff_timeout));
+        }
+        flaws.0
+    }
+}

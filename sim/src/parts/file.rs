@@ -1,0 +1,106 @@
+//! The part file: every value with its unit, and where each number comes from.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::{Flaw, Kind, Part, Stored};
+use crate::document::{self, Problem, Problems, Source, closest, listed};
+
+/// The version of the file format that this build reads.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SchemaVersion(#[expect(dead_code, reason = "the shape has checked it")] u32);
+
+impl JsonSchema for SchemaVersion {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SchemaVersion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer",
+            "const": 1,
+            "description": "The version of the file format.",
+        })
+    }
+}
+
+/// A part with its origin.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PartFile<T> {
+    /// The schema that an editor completes with.
+    #[serde(rename = "$schema")]
+    #[expect(dead_code, reason = "for editors")]
+    link: Option<String>,
+    /// The version of the file format.
+    #[expect(dead_code, reason = "the shape has checked it")]
+    schema: SchemaVersion,
+    /// The kind of part: `board`, `caps`, `supply`, `cable` or `pi`.
+    kind: String,
+    /// What the part is, in a sentence.
+    #[schemars(length(min = 10))]
+    pub(super) describes: String,
+    /// The values.
+    values: T,
+    /// For each value, where the number comes from; an assumption says so.
+    sources: BTreeMap<String, String>,
+}
+
+/// The part in `text`, and what it describes.
+pub(super) fn parse<P: Stored>(path: &str, text: &str) -> Result<(P, String), Problems> {
+    let (source, file) = document::read::<PartFile<P>>(path, text, P::shape())?;
+    let mut problems = Vec::new();
+    problems.extend(wrong_kind(P::KIND, &file.kind, &source));
+    problems.extend(source_flaws::<P>(&file.sources, &source));
+    for flaw in file.values.flaws() {
+        problems.push(flaw.at(&source, &format!("values/{}", flaw.field)));
+    }
+    Problems::check(problems)?;
+    Ok((file.values, file.describes))
+}
+
+fn wrong_kind(wanted: Kind, found: &str, source: &Source<'_>) -> Option<Problem> {
+    (found != wanted.name()).then(|| {
+        let message = format!("`kind` is \"{}\" in the folder {}", found, wanted.folder());
+        let label = format!("expected \"{}\"", wanted.name());
+        source.problem(source.at("kind"), message, label)
+    })
+}
+
+/// Values without a source, and sources without a value.
+fn source_flaws<P: Part>(sources: &BTreeMap<String, String>, source: &Source<'_>) -> Vec<Problem> {
+    let unsourced = P::FIELDS.iter().filter(|field| !sources.contains_key(**field)).map(|field| {
+        let message = format!("`{field}` has no source");
+        let label = format!("expected `{field}` among the sources");
+        let range = source.key_at(&format!("values/{field}"));
+        source
+            .problem(range, message, label)
+            .help("say where the number comes from, or that it is an assumption")
+    });
+    let strangers = sources.keys().filter(|key| !P::FIELDS.contains(&key.as_str())).map(|key| {
+        let range = source.key_at(&format!("sources/{key}"));
+        let guess = closest(key, P::FIELDS.iter().copied());
+        let help = guess.map_or_else(
+            || format!("values are {}", listed(P::FIELDS.iter().copied())),
+            |guess| format!("did you mean `{guess}`?"),
+        );
+        source
+            .problem(range, format!("a source for `{key}`, which is no value"), "not a value")
+            .help(help)
+    });
+    let empty = sources.iter().filter(|(_, text)| text.trim().is_empty()).map(|(key, _)| {
+        let range = source.at(&format!("sources/{key}"));
+        source.problem(range, format!("the source of `{key}` is empty"), "expected a text")
+    });
+    unsourced.chain(strangers).chain(empty).collect()
+}
+
+impl Flaw {
+    /// The problem that this flaw is at `pointer` of a document.
+    pub(crate) fn at(&self, source: &Source<'_>, pointer: &str) -> Problem {
+        let label = format!("expected {}", self.expected);
+        source.problem(source.at(pointer), &self.message, label)
+    }
+}

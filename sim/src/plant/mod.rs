@@ -1,0 +1,581 @@
+//! The plant: everything around the microcontroller, wired as the supercapacitor board.
+//!
+//! ```text
+//!   supply ── cable ──▶ VIN ─ ltc4041 ─ VSYS ─▶ rail ──▶ pi
+//!                               │                   └──▶ relay_load
+//!                           supercap
+//! ```
+//!
+//! One file per physical thing; each opens with its equations. Between events everything is a
+//! closed form. After every change [`Plant::settle`] solves the circuit again, re-tests every
+//! threshold at that same instant (a step of current crosses thresholds at once through ESR and
+//! cable), and predicts the next crossing; [`Plant::next`] says when that is.
+
+pub mod cable;
+pub mod ltc4041;
+pub mod ode;
+pub mod pi;
+pub mod rail;
+pub mod relay_load;
+pub mod supercap;
+pub mod supply;
+
+use firmware::signals::Level;
+
+use crate::parts;
+use crate::quantity::Nanos;
+use crate::scenario::{Drift, Pin};
+use crate::timeline::{
+    Button, CapsCharged, Charger, Event, HoldUp, LoadSwitch, Mcu, PiRequest, Plug, PowerGood,
+    PowerPath, Quantities, Rail as RailState, SupplyEnable, SupplyGood,
+};
+use cable::Cable;
+use ltc4041::{Ltc4041, OperatingPoint, Source};
+use pi::{Pi, RequestPolarity};
+use rail::{Fall, Rail};
+use relay_load::RelayLoad;
+use supercap::{Parameters, SlowBranch, Supercap};
+use supply::Supply;
+
+/// The parts of a plant and how they are at the beginning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wiring {
+    /// The board.
+    pub board: parts::Board,
+    /// The capacitors.
+    pub caps: parts::Caps,
+    /// The adapter.
+    pub supply: parts::Supply,
+    /// The cable.
+    pub cable: parts::Cable,
+    /// The Pi.
+    pub pi: parts::Pi,
+    /// The level with which the Pi asks.
+    pub request_polarity: RequestPolarity,
+    /// Whether the cable is plugged in.
+    pub plug: Plug,
+    /// Voltage of the capacitors \[V\].
+    pub vscap: f64,
+}
+
+/// The levels that the microcontroller drives; floating pins are already resolved by the pulls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Driven {
+    /// CHGEN and BSTEN.
+    pub supply_enable: SupplyEnable,
+    /// The line to the Pi.
+    pub power_good: PowerGood,
+    /// The relay expansion.
+    pub load_switch: LoadSwitch,
+}
+
+impl Driven {
+    /// All pins floating: the board's pulls keep the LTC4041 off and the load switch open.
+    pub const FLOATING: Self = Self {
+        supply_enable: SupplyEnable::Off,
+        power_good: PowerGood::Released,
+        load_switch: LoadSwitch::Open,
+    };
+}
+
+/// What is visible of the plant's discrete state; a change of it is an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Visible {
+    plug: Plug,
+    power_path: PowerPath,
+    charger: Charger,
+    supply_good: SupplyGood,
+    caps_charged: CapsCharged,
+    button: Button,
+    pi_request: PiRequest,
+    rail: RailState,
+    mcu: Mcu,
+}
+
+/// The plant.
+#[derive(Clone, Debug)]
+pub struct Plant {
+    now: Nanos,
+    wiring: Wiring,
+    supply: Supply,
+    cable: Cable,
+    ltc4041: Ltc4041,
+    caps: Supercap,
+    rail: Rail,
+    pi: Pi,
+    relay: RelayLoad,
+    button: Button,
+    noise: [bool; 4],
+    mcu: Mcu,
+    driven: Driven,
+    point: OperatingPoint,
+    /// VSYS while something last fed it \[V\].
+    fed_vsys: f64,
+    crossing: Option<Nanos>,
+    visible: Visible,
+}
+
+/// How often the circuit may settle at one instant; more is a defect of the model.
+const ROUNDS: u32 = 64;
+
+impl Plant {
+    /// A plant at time zero with the microcontroller's pins floating.
+    pub fn new(wiring: Wiring) -> Self {
+        let supply = Supply::new(wiring.supply.clone());
+        let cable = Cable::new(wiring.cable.clone(), wiring.plug);
+        let source = source(&supply, &cable);
+        let caps = Supercap::new(parameters(&wiring.caps), wiring.vscap);
+        let relay = RelayLoad { current: wiring.board.relay_load.0, switch: LoadSwitch::Open };
+        let pi = Pi::new(wiring.pi.clone(), wiring.request_polarity);
+        let rail = Rail::Falling(Fall {
+            since: Nanos::ZERO,
+            from: 0.0,
+            current: 0.0,
+            reset: pi.part().reset_voltage.0,
+            capacitance: pi.part().rail_capacitance.0,
+            bleed: pi.part().rail_bleed.0,
+        });
+        let mcu = if source.voltage.max(wiring.vscap) >= wiring.board.mcu_start.0 {
+            Mcu::On
+        } else {
+            Mcu::Off
+        };
+        let ltc4041 = Ltc4041::new(wiring.board.clone(), source, wiring.vscap);
+        let point = ltc4041.solve(source, 0.0, &caps);
+        let visible = Visible {
+            plug: cable.plug(),
+            power_path: ltc4041.path(),
+            charger: point.charger,
+            supply_good: ltc4041.pfo(),
+            caps_charged: ltc4041.capgd(),
+            button: Button::Released,
+            pi_request: pi.request(Nanos::ZERO),
+            rail: RailState::Down,
+            mcu,
+        };
+        let mut plant = Self {
+            now: Nanos::ZERO,
+            wiring,
+            supply,
+            cable,
+            ltc4041,
+            caps,
+            rail,
+            pi,
+            relay,
+            button: Button::Released,
+            noise: [false; 4],
+            mcu,
+            driven: Driven::FLOATING,
+            point,
+            fed_vsys: 0.0,
+            crossing: None,
+            visible,
+        };
+        plant.settle(&mut Vec::new());
+        plant
+    }
+
+    /// When the plant changes by itself.
+    pub fn next(&self) -> Option<Nanos> {
+        [
+            self.crossing,
+            self.supply.next(),
+            self.ltc4041.next(),
+            self.pi.next(self.now),
+            self.rail_next(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|at| at.max(self.now))
+    }
+
+    /// Moves the continuous state to `now`; nothing else changes.
+    pub fn advance(&mut self, now: Nanos) {
+        let elapsed = now.saturating_sub(self.now);
+        if elapsed > Nanos::ZERO {
+            self.caps.advance(self.point.drive, elapsed.as_secs_f64());
+            self.now = now;
+        }
+    }
+
+    /// Does what is due at this instant, solves the circuit, reports what changed.
+    pub fn settle(&mut self, events: &mut Vec<Event>) {
+        self.supply.advance(self.now);
+        let vscap = self.vscap();
+        self.ltc4041.advance(self.now, self.vsys(), vscap);
+        for _ in 0..ROUNDS {
+            self.pi.advance(self.now, events);
+            let changed = self.solve(events);
+            if !changed {
+                self.predict();
+                self.publish(events);
+                return;
+            }
+        }
+        unreachable!("the circuit does not settle at {:?}: {:?}", self.now, self.point);
+    }
+
+    /// Solves once; says whether a discrete change calls for another round.
+    fn solve(&mut self, events: &mut Vec<Event>) -> bool {
+        let source = source(&self.supply, &self.cable);
+        let load = self.load();
+        self.point = self.ltc4041.solve(source, load, &self.caps);
+        let compared = self.ltc4041.compare(self.now, &self.point, &self.caps);
+        let railed = self.follow_rail(events);
+        self.follow_mcu();
+        compared || railed || self.load() != load
+    }
+
+    /// Feeds the rail or lets it fall, and powers the Pi accordingly.
+    fn follow_rail(&mut self, events: &mut Vec<Event>) -> bool {
+        match (self.point.vsys, self.rail) {
+            (Some(vsys), _) => {
+                self.rail = Rail::Fed;
+                self.fed_vsys = vsys;
+                let up = vsys > self.pi.part().reset_voltage.0;
+                if up {
+                    self.pi.power_on(self.now, events);
+                } else {
+                    self.pi.power_off(events);
+                }
+                false
+            }
+            (None, Rail::Fed) => {
+                let part = self.pi.part();
+                self.rail = Rail::Falling(Fall {
+                    since: self.now,
+                    from: self.fed_vsys,
+                    current: self.pi.draw() + self.relay.draw(),
+                    reset: part.reset_voltage.0,
+                    capacitance: part.rail_capacitance.0,
+                    bleed: part.rail_bleed.0,
+                });
+                true
+            }
+            (None, Rail::Falling(fall)) => {
+                if fall.reaches(fall.reset) <= self.now {
+                    self.pi.power_off(events);
+                }
+                let lockout = self.ltc4041.part().boost_lockout.0;
+                let vscap = self.vscap();
+                let restarts = self.ltc4041.path() == PowerPath::Collapsed
+                    && fall.reaches(lockout) <= self.now
+                    && vscap >= lockout;
+                if restarts {
+                    // VSCAP alone is above the lock-out, so this is a start.
+                    self.ltc4041.start_boost(fall.voltage(self.now), vscap);
+                }
+                restarts
+            }
+        }
+    }
+
+    fn follow_mcu(&mut self) {
+        let part = self.ltc4041.part();
+        let best = self.point.vin.max(self.vscap());
+        match self.mcu {
+            Mcu::On | Mcu::Reset if best <= part.mcu_dead.0 + 1e-9 => self.mcu = Mcu::Off,
+            Mcu::Off if best >= part.mcu_start.0 - 1e-9 => self.mcu = Mcu::On,
+            Mcu::On | Mcu::Off | Mcu::Reset => {}
+        }
+    }
+
+    /// Predicts when the capacitors' voltage next matters.
+    fn predict(&mut self) {
+        let source = source(&self.supply, &self.cable);
+        let part = self.ltc4041.part();
+        let ltc4041 = self.ltc4041.next_crossing(&self.point, source, self.load(), &self.caps);
+        let mcu = match self.mcu {
+            Mcu::On | Mcu::Reset if self.point.vin <= part.mcu_dead.0 => {
+                self.caps.time_to_terminal(self.point.drive, part.mcu_dead.0)
+            }
+            Mcu::On | Mcu::Off | Mcu::Reset => None,
+        };
+        let seconds = [ltc4041, mcu].into_iter().flatten().reduce(f64::min);
+        self.crossing = seconds.map(|seconds| {
+            // Never at this very instant: what is due now has been done.
+            let after = Nanos::from_secs_f64_ceil(seconds).max(Nanos(1));
+            self.now.saturating_add(after)
+        });
+    }
+
+    fn rail_next(&self) -> Option<Nanos> {
+        let Rail::Falling(fall) = self.rail else {
+            return None;
+        };
+        let lockout = match self.ltc4041.path() {
+            PowerPath::Collapsed => self.ltc4041.part().boost_lockout.0,
+            PowerPath::Normal | PowerPath::Backup | PowerPath::Off => rail::DOWN,
+        };
+        [self.pi.part().under_voltage.0, fall.reset, lockout, rail::DOWN]
+            .into_iter()
+            .map(|threshold| fall.reaches(threshold))
+            .filter(|at| *at > self.now)
+            .min()
+    }
+
+    fn publish(&mut self, events: &mut Vec<Event>) {
+        let visible = Visible {
+            plug: self.cable.plug(),
+            power_path: self.ltc4041.path(),
+            charger: self.point.charger,
+            supply_good: match self.input_level(Pin::SupplyGood) {
+                Level::High => SupplyGood::High,
+                Level::Low => SupplyGood::Low,
+            },
+            caps_charged: match self.input_level(Pin::CapsCharged) {
+                Level::High => CapsCharged::High,
+                Level::Low => CapsCharged::Low,
+            },
+            button: match self.input_level(Pin::Button) {
+                Level::High => Button::Released,
+                Level::Low => Button::Pressed,
+            },
+            pi_request: match self.input_level(Pin::PiRequest) {
+                Level::High => PiRequest::High,
+                Level::Low => PiRequest::Low,
+            },
+            rail: self.rail_state(),
+            mcu: self.mcu,
+        };
+        let before = std::mem::replace(&mut self.visible, visible);
+        let mut note = |changed: bool, event: Event| {
+            if changed {
+                events.push(event);
+            }
+        };
+        note(before.plug != visible.plug, Event::Plug(visible.plug));
+        note(before.supply_good != visible.supply_good, Event::SupplyGood(visible.supply_good));
+        note(before.power_path != visible.power_path, Event::PowerPath(visible.power_path));
+        note(before.charger != visible.charger, Event::Charger(visible.charger));
+        note(before.caps_charged != visible.caps_charged, Event::CapsCharged(visible.caps_charged));
+        note(before.rail != visible.rail, Event::Rail(visible.rail));
+        note(before.button != visible.button, Event::Button(visible.button));
+        note(before.pi_request != visible.pi_request, Event::PiRequest(visible.pi_request));
+        note(before.mcu != visible.mcu, Event::Mcu(visible.mcu));
+    }
+
+    fn rail_state(&self) -> RailState {
+        let under_voltage = self.pi.part().under_voltage.0;
+        match self.rail {
+            Rail::Fed if self.vsys() >= under_voltage => RailState::Up,
+            Rail::Fed => RailState::Sagging,
+            Rail::Falling(fall) if fall.reaches(rail::DOWN) <= self.now => RailState::Down,
+            Rail::Falling(fall) if fall.reaches(under_voltage) <= self.now => RailState::Sagging,
+            Rail::Falling(_) => RailState::Up,
+        }
+    }
+
+    /// The values of everything that has a value, now.
+    pub fn quantities(&self) -> Quantities {
+        let terminal = self.caps.terminal(self.point.drive);
+        let load_current = match self.rail {
+            Rail::Fed => self.load(),
+            Rail::Falling(fall) if fall.reaches(fall.reset) > self.now => fall.current,
+            Rail::Falling(_) => 0.0,
+        };
+        Quantities {
+            vin: self.point.vin,
+            vsys: self.vsys(),
+            vscap: terminal.voltage,
+            load_current,
+            caps_current: terminal.current,
+        }
+    }
+
+    /// Everything's present state as events, for the beginning of a timeline.
+    pub fn states(&self) -> Vec<Event> {
+        let visible = self.visible;
+        vec![
+            Event::Plug(visible.plug),
+            Event::SupplyGood(visible.supply_good),
+            Event::PowerPath(visible.power_path),
+            Event::Charger(visible.charger),
+            Event::CapsCharged(visible.caps_charged),
+            Event::Rail(visible.rail),
+            Event::Button(visible.button),
+            Event::PiRequest(visible.pi_request),
+            Event::Mcu(visible.mcu),
+            Event::Pi(self.pi.phase()),
+            Event::FileSystem(self.pi.file_system()),
+        ]
+    }
+
+    /// The level of an input pin of the microcontroller, noise included.
+    pub fn input_level(&self, pin: Pin) -> Level {
+        let level = match pin {
+            Pin::SupplyGood => match self.ltc4041.pfo() {
+                SupplyGood::High => Level::High,
+                SupplyGood::Low => Level::Low,
+            },
+            Pin::Button => match self.button {
+                Button::Pressed => Level::Low,
+                Button::Released => Level::High,
+            },
+            Pin::PiRequest => match self.pi.request(self.now) {
+                PiRequest::High => Level::High,
+                PiRequest::Low => Level::Low,
+            },
+            Pin::CapsCharged => match self.ltc4041.capgd() {
+                CapsCharged::High => Level::High,
+                CapsCharged::Low => Level::Low,
+            },
+        };
+        match (level, self.noise[pin as usize]) {
+            (level, false) => level,
+            (Level::High, true) => Level::Low,
+            (Level::Low, true) => Level::High,
+        }
+    }
+
+    /// Whether the microcontroller has its supply.
+    pub fn mcu(&self) -> Mcu {
+        self.mcu
+    }
+
+    /// The Pi, for what is done to it.
+    pub fn pi_mut(&mut self) -> &mut Pi {
+        &mut self.pi
+    }
+
+    /// The Pi.
+    pub fn pi(&self) -> &Pi {
+        &self.pi
+    }
+
+    /// The adapter, for what is done to it.
+    pub fn supply_mut(&mut self) -> &mut Supply {
+        &mut self.supply
+    }
+
+    /// The adapter.
+    pub fn supply(&self) -> &Supply {
+        &self.supply
+    }
+
+    /// The board's constants.
+    pub fn board(&self) -> &parts::Board {
+        self.ltc4041.part()
+    }
+
+    /// Moves the plug; says whether that changed anything.
+    pub fn set_plug(&mut self, plug: Plug) -> bool {
+        self.cable.set_plug(plug)
+    }
+
+    /// Moves the button; says whether that changed anything.
+    pub fn set_button(&mut self, button: Button) -> bool {
+        std::mem::replace(&mut self.button, button) != button
+    }
+
+    /// Starts or ends noise that inverts a pin; says whether that changed anything.
+    pub fn set_noise(&mut self, pin: Pin, noise: bool) -> bool {
+        std::mem::replace(&mut self.noise[pin as usize], noise) != noise
+    }
+
+    /// Puts the capacitors at a voltage \[V\].
+    pub fn set_vscap(&mut self, voltage: f64) {
+        self.caps = Supercap::new(self.caps.parameters, voltage);
+    }
+
+    /// Changes constants; says whether that changed anything.
+    pub fn drift(&mut self, drift: &Drift) -> bool {
+        let before = self.wiring.clone();
+        let wiring = &mut self.wiring;
+        wiring.board = before.board.clone().with(&drift.board);
+        wiring.caps = before.caps.clone().with(&drift.caps);
+        wiring.supply = before.supply.clone().with(&drift.supply);
+        wiring.cable = before.cable.clone().with(&drift.cable);
+        wiring.pi = before.pi.clone().with(&drift.pi);
+        self.relay.current = wiring.board.relay_load.0;
+        self.ltc4041.set_part(wiring.board.clone());
+        self.caps.parameters = parameters(&wiring.caps);
+        self.supply.set_part(wiring.supply.clone());
+        self.cable.set_part(wiring.cable.clone());
+        self.pi.set_part(wiring.pi.clone());
+        self.wiring != before
+    }
+
+    /// Applies the microcontroller's pins.
+    pub fn drive(&mut self, driven: Driven, events: &mut Vec<Event>) {
+        if driven == self.driven {
+            return;
+        }
+        let before = std::mem::replace(&mut self.driven, driven);
+        // In the order of the firmware's rule: the supply first.
+        if before.supply_enable != driven.supply_enable {
+            let (vsys, vscap) = (self.vsys(), self.vscap());
+            self.ltc4041.enable(driven.supply_enable, vsys, vscap);
+            events.push(Event::SupplyEnable(driven.supply_enable));
+        }
+        if before.load_switch != driven.load_switch {
+            self.relay.switch = driven.load_switch;
+            events.push(Event::LoadSwitch(driven.load_switch));
+        }
+        if before.power_good != driven.power_good {
+            events.push(Event::PowerGood(driven.power_good));
+            self.pi.set_power_good(self.now, driven.power_good, events);
+        }
+    }
+
+    /// Hold-up left at the present load, as if the input were gone: seconds until the terminals
+    /// reach the floor or the boost ends, and the energy above that \[J\].
+    pub fn hold_up(&self) -> HoldUp {
+        let part = self.ltc4041.part();
+        let drive = supercap::Drive::Converter {
+            power: part.backup_voltage.0 * self.load() + part.boost_overhead.0,
+            drop: part.boost_drop.0,
+            resistance: part.boost_resistance.0,
+            current_limit: part.boost_current_limit.0,
+        };
+        let floor = self.caps.time_to_terminal(drive, part.hold_up_floor.0);
+        let seconds = [floor, self.caps.time_to_collapse(drive)]
+            .into_iter()
+            .flatten()
+            .fold(f64::INFINITY, f64::min);
+        HoldUp { seconds, joules: self.caps.energy_above(drive, part.hold_up_floor.0) }
+    }
+
+    /// The capacitors.
+    pub fn caps(&self) -> &Supercap {
+        &self.caps
+    }
+
+    fn load(&self) -> f64 {
+        match self.rail {
+            Rail::Fed => self.pi.draw() + self.relay.draw(),
+            Rail::Falling(_) => 0.0,
+        }
+    }
+
+    fn vscap(&self) -> f64 {
+        self.caps.terminal(self.point.drive).voltage
+    }
+
+    fn vsys(&self) -> f64 {
+        match self.rail {
+            Rail::Fed => self.fed_vsys,
+            Rail::Falling(fall) => fall.voltage(self.now),
+        }
+    }
+}
+
+fn source(supply: &Supply, cable: &Cable) -> Source {
+    match cable.plug() {
+        Plug::In => Source {
+            voltage: supply.open_circuit(),
+            resistance: supply.resistance() + cable.resistance(),
+        },
+        Plug::Out => Source { voltage: 0.0, resistance: 0.0 },
+    }
+}
+
+fn parameters(caps: &parts::Caps) -> Parameters {
+    let slow = (caps.slow_capacitance.0 > 0.0).then_some(SlowBranch {
+        capacitance: caps.slow_capacitance.0,
+        resistance: caps.slow_resistance.0,
+    });
+    Parameters { capacitance: caps.capacitance.0, esr: caps.esr.0, leakage: caps.leakage.0, slow }
+}

@@ -1,0 +1,407 @@
+//! The scenario file as it is written: the types that its JSON Schema is generated from.
+//!
+//! Doc comments here become the schema's descriptions, which editors show and which some
+//! diagnostics quote. A document is held against the schema before it is deserialized, so
+//! `untagged` enums are harmless here: nobody ever reads serde's message for one.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use firmware::record::Record;
+
+use super::names::{EventName, InvariantName, PlugName, QuantityName, RecordName};
+use super::{Pin, Ram, ResetCause, StartPi, Tear};
+use crate::document::MAGNITUDE;
+use crate::parts::{
+    BoardOverride, CableOverride, CapsOverride, PiOverride, SchemaVersion, SupplyOverride,
+};
+use crate::quantity::{Joules, Nanos, Volts};
+
+pub(super) use super::overrides::{FinalStates, FirmwareOverrides};
+
+/// A scenario: what is wired, what happens to it, and what must hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Holdup scenario")]
+pub(super) struct ScenarioFile {
+    /// The schema that an editor completes with.
+    #[serde(rename = "$schema")]
+    #[expect(dead_code, reason = "for editors")]
+    pub(super) link: Option<String>,
+    /// The version of the file format.
+    #[expect(dead_code, reason = "the shape has checked it")]
+    pub(super) schema: SchemaVersion,
+    /// What the scenario is for, in a sentence of at least ten characters.
+    #[schemars(length(min = 10))]
+    pub(super) purpose: String,
+    /// The board; `supercap-pi` unless given.
+    pub(super) board: Option<PartChoice<BoardOverride>>,
+    /// The capacitors; `25f` unless given.
+    pub(super) caps: Option<PartChoice<CapsOverride>>,
+    /// The adapter; `official-3a` unless given.
+    pub(super) supply: Option<PartChoice<SupplyOverride>>,
+    /// The cable; `good-1m` unless given.
+    pub(super) cable: Option<PartChoice<CableOverride>>,
+    /// The Pi; `pi-3b-tft` unless given.
+    pub(super) pi: Option<PartChoice<PiOverride>>,
+    /// Values of the firmware's configuration block that differ from its defaults.
+    #[serde(default)]
+    pub(super) firmware: FirmwareOverrides,
+    /// How things are at time zero.
+    #[serde(default)]
+    pub(super) start: StartFile,
+    /// What happens.
+    #[serde(default)]
+    #[schemars(length(max = 10_000))]
+    pub(super) stimuli: Vec<StimulusFile>,
+    /// When the run ends.
+    pub(super) until: Nanos,
+    /// What must hold; a scenario that checks nothing is refused.
+    #[schemars(length(min = 1, max = 10_000))]
+    pub(super) expect: Vec<ExpectFile>,
+    /// Invariants that this scenario is allowed to break.
+    #[serde(default)]
+    pub(super) waive: Vec<WaiverFile>,
+}
+
+/// A part by its name, or with values of the scenario's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum PartChoice<O> {
+    /// The part's name.
+    Name(String),
+    /// The part's name, and values that replace its own.
+    With(PartWith<O>),
+}
+
+/// A part with values of the scenario's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartWith<O> {
+    /// The part's name.
+    pub(super) part: String,
+    /// Values that replace its own.
+    pub(super) with: O,
+}
+
+/// How things are at time zero.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartFile {
+    /// What the Pi is doing; `running` unless given.
+    pub(super) pi: Option<StartPi>,
+    /// Whether the cable is plugged in; `in` unless given.
+    pub(super) plug: Option<PlugName>,
+    /// Voltage of the capacitors; fully charged unless given.
+    pub(super) caps: Option<Volts>,
+    /// What the EEPROM holds; `blank` unless given.
+    pub(super) eeprom: Option<EepromFile>,
+}
+
+/// What the EEPROM holds at time zero.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EepromFile {
+    /// Nothing was ever stored.
+    Blank,
+    /// One record of this firmware.
+    Record(RecordName),
+    /// The queue of the original firmware.
+    Original(OriginalFile),
+}
+
+/// The queue of the original firmware.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OriginalFile {
+    /// Sequence number of the newest entry.
+    pub(super) sequence: u32,
+    /// State of the newest entry.
+    pub(super) record: RecordName,
+}
+
+/// A point in time: a duration since the start, or an event and how long after it.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum WhenFile {
+    /// Since the start.
+    At(Nanos),
+    /// Relative to an event.
+    After(AfterFile),
+}
+
+/// A point in time relative to an event.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AfterFile {
+    /// The event.
+    pub(super) after: EventName,
+    /// How long after it; at once unless given.
+    pub(super) plus: Option<Nanos>,
+    /// Which occurrence of it, from 1; the first unless given.
+    #[schemars(range(min = 1))]
+    pub(super) occurrence: Option<u32>,
+}
+
+/// Something that is done.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StimulusFile {
+    /// When.
+    pub(super) at: WhenFile,
+    /// What.
+    #[serde(rename = "do")]
+    pub(super) act: ActFile,
+}
+
+/// What is done: a word, or a word with values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum ActFile {
+    /// A word.
+    Word(ActWord),
+    /// A word with values.
+    With(ActWith),
+}
+
+/// What is done, where nothing more needs to be said.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ActWord {
+    /// Pull the cable.
+    Unplug,
+    /// Plug the cable in.
+    Plug,
+    /// Switch the mains off; the adapter's output stays for its hold-up time.
+    StripOff,
+    /// Switch the mains on.
+    StripOn,
+    /// Press the button for 100 ms.
+    Press,
+    /// Press the button and keep it pressed.
+    Hold,
+    /// Release the button.
+    Release,
+    /// `poweroff` on the Pi.
+    Poweroff,
+    /// `reboot` on the Pi.
+    Reboot,
+    /// The Pi hangs where it is.
+    Hang,
+}
+
+/// What is done, with values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ActWith {
+    /// Press the button for a while.
+    Press {
+        /// How long.
+        #[serde(rename = "for")]
+        lasting: Nanos,
+    },
+    /// The plug bounces before it settles.
+    Bounce {
+        /// How it ends.
+        to: PlugName,
+        /// Number of contacts and gaps before it settles.
+        #[schemars(range(min = 1, max = 10_000))]
+        count: u32,
+        /// Length of each contact and of each gap.
+        every: Nanos,
+    },
+    /// The adapter's voltage steps to another one.
+    Sag {
+        /// The voltage without load that it takes.
+        to: Volts,
+        /// How long; for good unless given.
+        #[serde(rename = "for")]
+        lasting: Option<Nanos>,
+    },
+    /// The adapter's voltage moves to another one in steps of 10 mV.
+    Ramp {
+        /// The voltage without load that it reaches.
+        to: Volts,
+        /// In this time.
+        over: Nanos,
+    },
+    /// From now on the Pi's shutdown takes this long.
+    ShutdownTakes(Nanos),
+    /// Something inverts a pin of the microcontroller for a while.
+    Noise {
+        /// The pin.
+        on: Pin,
+        /// How long.
+        #[serde(rename = "for")]
+        lasting: Nanos,
+    },
+    /// The microcontroller is reset with its supply present.
+    Reset {
+        /// Why.
+        cause: ResetCause,
+        /// Whether the RAM that is kept over resets survives.
+        ram: Ram,
+    },
+    /// The microcontroller loses its supply in the middle of an EEPROM write.
+    CutDuringWrite {
+        /// Which word operation from now, from 1.
+        #[schemars(range(min = 1))]
+        write: u32,
+        /// What the word holds afterwards.
+        tear: Tear,
+        /// How long the microcontroller is without supply.
+        #[serde(rename = "for")]
+        lasting: Nanos,
+    },
+    /// Values of parts change from now on.
+    Drift(Box<DriftFile>),
+}
+
+/// Values of parts that change from now on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub(super) struct DriftFile {
+    /// Of the board.
+    pub(super) board: Option<BoardOverride>,
+    /// Of the capacitors.
+    pub(super) caps: Option<CapsOverride>,
+    /// Of the adapter.
+    pub(super) supply: Option<SupplyOverride>,
+    /// Of the cable.
+    pub(super) cable: Option<CableOverride>,
+    /// Of the Pi.
+    pub(super) pi: Option<PiOverride>,
+}
+
+/// Something that must hold.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ExpectFile {
+    /// An event happens within a time after an event (`after`) or a time (`from`).
+    Within {
+        /// The event.
+        event: EventName,
+        /// The event that the time counts from, in its first occurrence.
+        after: Option<EventName>,
+        /// The time that the time counts from, instead of `after`.
+        from: Option<WhenFile>,
+        /// Not before this long after it; 0 s unless given.
+        min: Option<Nanos>,
+        /// Not after this long after it.
+        max: Nanos,
+    },
+    /// An event does not happen.
+    Never {
+        /// The event.
+        event: EventName,
+        /// From here on; from the start unless given.
+        from: Option<WhenFile>,
+        /// Up to here; to the end unless given.
+        to: Option<WhenFile>,
+    },
+    /// An event happens a number of times.
+    Count {
+        /// The event.
+        event: EventName,
+        /// This often, instead of `at_least` and `at_most`.
+        exactly: Option<u32>,
+        /// At least this often.
+        at_least: Option<u32>,
+        /// At most this often.
+        at_most: Option<u32>,
+        /// From here on; from the start unless given.
+        from: Option<WhenFile>,
+        /// Up to here; to the end unless given.
+        to: Option<WhenFile>,
+    },
+    /// A subject keeps a value.
+    Hold {
+        /// The subject and its value.
+        state: EventName,
+        /// Since when; from the start unless given.
+        from: Option<WhenFile>,
+        /// For how long; to the end unless given.
+        #[serde(rename = "for")]
+        lasting: Option<Nanos>,
+    },
+    /// A quantity stays between limits.
+    Stay {
+        /// The quantity.
+        quantity: QuantityName,
+        /// Never below this.
+        above: Option<MagnitudeText>,
+        /// Never above this.
+        below: Option<MagnitudeText>,
+        /// From here on; from the start unless given.
+        from: Option<WhenFile>,
+        /// Up to here; to the end unless given.
+        to: Option<WhenFile>,
+    },
+    /// A quantity lies between limits at one instant.
+    Value {
+        /// The quantity.
+        quantity: QuantityName,
+        /// When.
+        at: WhenFile,
+        /// Not below this.
+        above: Option<MagnitudeText>,
+        /// Not above this.
+        below: Option<MagnitudeText>,
+    },
+    /// How it ends: subjects and their last values.
+    Final(FinalStates),
+    /// Hold-up that is left in the capacitors at an instant, at the load of that instant.
+    Margin {
+        /// When.
+        at: WhenFile,
+        /// At least this long.
+        time: Option<Nanos>,
+        /// At least this much energy.
+        energy: Option<Joules>,
+    },
+}
+
+/// A voltage or a current, whichever the quantity is.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct MagnitudeText(pub(super) String);
+
+impl JsonSchema for MagnitudeText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Magnitude".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": MAGNITUDE,
+            "description": "A voltage or a current, whichever the quantity is.",
+            "examples": ["4.7 V", "-300 mA"],
+        })
+    }
+}
+
+/// An invariant that this scenario is allowed to break.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WaiverFile {
+    /// The invariant.
+    pub(super) invariant: InvariantName,
+    /// Why it may be broken, in at least ten characters.
+    #[schemars(length(min = 10))]
+    pub(super) reason: String,
+}
+
+impl From<EepromFile> for super::StartEeprom {
+    fn from(file: EepromFile) -> Self {
+        match file {
+            EepromFile::Blank => Self::Blank,
+            EepromFile::Record(record) => Self::Record(record.0),
+            EepromFile::Original(OriginalFile { sequence, record }) => {
+                let record: Record = record.0;
+                Self::Original { sequence, record }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Energy: hold-up to spare, and whether a shutdown was possible at all.
+
+use crate::bench::{Loss, Run};
+use crate::plant::supercap::{Drive, Supercap};
+use crate::quantity::Nanos;
+use crate::scenario::Scenario;
+use crate::timeline::{Event, Pi as Phase, SupplyEnable, What};
+
+use super::{EnergyInstant, EnergyMargin};
+
+/// Hold-up at each halt of the Pi and at each cut of its supply.
+pub(super) fn margins(run: &Run) -> Vec<EnergyMargin> {
+    let timeline = &run.timeline;
+    let asked = timeline.entries.iter().filter_map(|entry| {
+        let what = match entry.what {
+            What::Event(Event::Pi(Phase::Halted)) => EnergyInstant::Halted,
+            What::Event(Event::SupplyEnable(SupplyEnable::Off)) => EnergyInstant::Cut,
+            What::Event(_) | What::Stimulus(_) => return None,
+        };
+        let hold_up = timeline.moments.get(entry.moment)?.hold_up?;
+        Some(EnergyMargin { what, at: entry.at, hold_up })
+    });
+    asked.collect()
+}
+
+/// What the best possible firmware was short of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shortfall {
+    /// Seconds that the capacitors would have had to last longer.
+    pub(super) seconds: f64,
+    /// The energy of that, at the Pi's rail \[J\].
+    pub(super) joules: f64,
+}
+
+/// Whether the capacitors at a loss of the supply could have carried a Pi that was told at once.
+/// `None` if they could.
+pub(super) fn shortfall(scenario: &Scenario, loss: &Loss) -> Option<Shortfall> {
+    let pi = &scenario.pi;
+    let display = pi.display_current.0;
+    let rest =
+        |ends: Option<Nanos>| ends.map_or(0.0, |ends| ends.saturating_sub(loss.at).as_secs_f64());
+    let listen = (pi.notice_debounce.as_secs_f64(), pi.running_current.0 + display);
+    let shut_down = (pi.shutdown_time.as_secs_f64(), pi.shutdown_current.0 + display);
+    let program: Vec<(f64, f64)> = match loss.phase {
+        Phase::Booting => {
+            vec![(rest(loss.phase_ends), pi.boot_current.0 + display), shut_down]
+        }
+        Phase::Running | Phase::Hung => vec![listen, shut_down],
+        Phase::ShuttingDown => vec![(rest(loss.phase_ends), pi.shutdown_current.0 + display)],
+        // Nothing is mounted: a cut costs nothing.
+        Phase::Off | Phase::BootLoader | Phase::Halted => return None,
+    };
+    carry(scenario, loss.caps, &program)
+}
+
+/// Runs the boost through `program`, pairs of seconds and load current \[A\].
+fn carry(scenario: &Scenario, mut caps: Supercap, program: &[(f64, f64)]) -> Option<Shortfall> {
+    let board = &scenario.board;
+    let mut short: Option<Shortfall> = None;
+    for &(seconds, current) in program {
+        let power = board.backup_voltage.0 * current;
+        let drive = Drive::Converter {
+            power: power + board.boost_overhead.0,
+            drop: board.boost_drop.0,
+            resistance: board.boost_resistance.0,
+            current_limit: board.boost_current_limit.0,
+        };
+        let ends = [caps.time_to_terminal(drive, board.boost_end.0), caps.time_to_collapse(drive)]
+            .into_iter()
+            .flatten()
+            .fold(f64::INFINITY, f64::min);
+        let missing = if short.is_some() { seconds } else { (seconds - ends).max(0.0) };
+        if missing > 0.0 {
+            let sum = short.get_or_insert(Shortfall { seconds: 0.0, joules: 0.0 });
+            sum.seconds += missing;
+            sum.joules += missing * power;
+        } else {
+            caps.advance(drive, seconds);
+        }
+    }
+    short
+}

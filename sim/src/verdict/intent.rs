@@ -1,0 +1,299 @@
+//! O5: the last user intent decides the end state, also after total energy loss.
+//!
+//! A reference model of the user-visible contract, read from outside: presses, the Pi's own shutdown,
+//! the supply's comings and goings. It knows no states and no deadlines of the firmware, only what a
+//! user was promised:
+//!
+//! - a press turns on what is off (with supply), and turns round what is on or going down;
+//! - held, it turns off;
+//! - a software shutdown turns off until a press or a reconnection of the supply;
+//! - losing the supply changes no intent.
+//!
+//! Where the promise leaves both answers open (the microcontroller lost its supply while it was
+//! deciding), the finding is undecided until the next action.
+
+use firmware::record::Intent;
+use firmware::time::Millis;
+
+use crate::quantity::Nanos;
+use crate::scenario::{Act, Pin, Scenario, StartEeprom, StartPi};
+use crate::timeline::{
+    Button, Event, Mcu, Pi as Phase, PiRequest, PowerGood, Rail, SupplyEnable, SupplyGood,
+};
+
+use super::history::{History, Span};
+use super::invariants::Found;
+
+/// A decision is settled, and stored, this long after what caused it.
+const DECIDING: Nanos = Nanos::SECOND;
+
+/// The presses that count: long enough, and begun with the microcontroller at work and the button
+/// seen released before.
+pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<Span> {
+    let debounce = nanos(scenario.config.debounce);
+    let starts: Vec<Nanos> = history
+        .events()
+        .filter(|(_, event)| matches!(event, Event::Mcu(Mcu::On | Mcu::Reset)))
+        .map(|(at, _)| at)
+        .collect();
+    let off = history.spans(Event::Mcu(Mcu::Off));
+    history
+        .spans(Event::Button(Button::Pressed))
+        .into_iter()
+        .filter(|press| {
+            let counted = press.from.saturating_add(debounce);
+            let restarted =
+                starts.iter().any(|at| *at <= counted && press.from < at.saturating_add(debounce));
+            let dead = off.iter().any(|span| span.from <= counted && press.from <= span.to);
+            !press.from_before && press.length() >= debounce && !restarted && !dead
+        })
+        .collect()
+}
+
+fn nanos(time: Millis) -> Nanos {
+    Nanos::from_millis(u64::from(time.0))
+}
+
+/// What happens to the intent, in order of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Press,
+    Hold,
+    PiHalted,
+    SupplyGone,
+    SupplyBack,
+    McuOn,
+    McuOff,
+}
+
+pub(super) fn judge(scenario: &Scenario, history: &History<'_>) -> Found {
+    if scenario.stimuli.iter().any(|stimulus| disturbs_the_request(&stimulus.act, scenario)) {
+        return Found::undecided("noise on pi_request may pass for a request");
+    }
+    let mut model = Model::new(scenario, history);
+    let mut actions = actions(scenario, history);
+    actions.sort_by_key(|(at, _)| *at);
+    for (at, action) in actions {
+        model.take(at, action);
+    }
+    model.verdict()
+}
+
+fn disturbs_the_request(act: &Act, scenario: &Scenario) -> bool {
+    match act {
+        Act::Noise { pin: Pin::PiRequest, lasting } => {
+            *lasting >= nanos(scenario.config.request_noise)
+        }
+        _ => false,
+    }
+}
+
+fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
+    let config = &scenario.config;
+    let mut actions = Vec::new();
+    for press in presses(scenario, history) {
+        actions.push((press.from.saturating_add(nanos(config.debounce)), Action::Press));
+        if press.length() >= nanos(config.forced_off_hold) {
+            actions.push((press.from.saturating_add(nanos(config.forced_off_hold)), Action::Hold));
+        }
+    }
+    for span in history.spans(Event::SupplyGood(SupplyGood::Low)) {
+        if span.length() >= nanos(config.bridge) {
+            actions.push((span.from.saturating_add(nanos(config.bridge)), Action::SupplyGone));
+        }
+    }
+    for span in history.spans(Event::SupplyGood(SupplyGood::High)) {
+        if span.length() >= nanos(config.supply_settle) && !span.from_before {
+            let settled = span.from.saturating_add(nanos(config.supply_settle));
+            actions.push((settled, Action::SupplyBack));
+        }
+    }
+    let asks = match config.request_polarity {
+        firmware::config::Polarity::ActiveHigh => PiRequest::High,
+        firmware::config::Polarity::ActiveLow => PiRequest::Low,
+    };
+    let asked: Vec<Nanos> = history.occurrences(Event::PiRequest(asks)).collect();
+    for (at, event) in history.events() {
+        match event {
+            Event::Pi(Phase::Halted) if asked.contains(&at) => {
+                actions.push((at, Action::PiHalted));
+            }
+            Event::Mcu(Mcu::On) => actions.push((at, Action::McuOn)),
+            Event::Mcu(Mcu::Off) => actions.push((at, Action::McuOff)),
+            _ => {}
+        }
+    }
+    actions
+}
+
+struct Model<'a> {
+    scenario: &'a Scenario,
+    history: &'a History<'a>,
+    intent: Intent,
+    /// The supply went since a software shutdown: reconnecting it starts the Pi.
+    reconnecting: bool,
+    decided: Nanos,
+    /// Both answers are right.
+    open: bool,
+    /// The board was on when the press that may be held began.
+    press_began_on: bool,
+}
+
+impl<'a> Model<'a> {
+    fn new(scenario: &'a Scenario, history: &'a History<'a>) -> Self {
+        let record = match (scenario.start.pi, scenario.start.eeprom) {
+            (StartPi::Running, _) | (StartPi::Off, StartEeprom::Blank) => Intent::On,
+            (StartPi::Off, StartEeprom::Record(record))
+            | (StartPi::Off, StartEeprom::Original { record, .. }) => record.intent(),
+        };
+        Self {
+            scenario,
+            history,
+            intent: record,
+            // A start from nothing is a reconnection.
+            reconnecting: record == Intent::AppShutdown,
+            decided: Nanos::ZERO,
+            open: false,
+            press_began_on: false,
+        }
+    }
+
+    fn is(&self, state: Event, at: Nanos) -> bool {
+        let just_before = Nanos(at.0.saturating_sub(1));
+        self.history.state_at(state, just_before) == Some(state)
+    }
+
+    fn decide(&mut self, at: Nanos, intent: Intent) {
+        self.intent = intent;
+        self.decided = at;
+        self.open = false;
+        self.reconnecting = false;
+    }
+
+    fn take(&mut self, at: Nanos, action: Action) {
+        let fed = self.is(Event::SupplyEnable(SupplyEnable::On), at);
+        let good = self.is(Event::SupplyGood(SupplyGood::High), at);
+        match action {
+            Action::Press => {
+                self.press_began_on = fed;
+                if fed {
+                    let turned = match self.intent {
+                        Intent::On => Intent::Off,
+                        Intent::Off | Intent::AppShutdown => Intent::On,
+                    };
+                    self.decide(at, turned);
+                } else if good {
+                    self.decide(at, Intent::On);
+                }
+            }
+            Action::Hold if fed && self.press_began_on => self.decide(at, Intent::Off),
+            Action::Hold => {}
+            Action::PiHalted => {
+                let told = !self.is(Event::PowerGood(PowerGood::Released), at);
+                if fed && !told {
+                    self.decide(at, Intent::AppShutdown);
+                    self.reconnecting = !good;
+                }
+            }
+            Action::SupplyGone => self.reconnecting |= self.intent == Intent::AppShutdown,
+            Action::SupplyBack => self.reconnect(at),
+            Action::McuOn => {
+                self.reconnecting |= self.intent == Intent::AppShutdown;
+                if good {
+                    self.reconnect(at);
+                }
+            }
+            Action::McuOff => {
+                self.open = at.saturating_sub(self.decided) < DECIDING && at > self.decided;
+            }
+        }
+    }
+
+    fn reconnect(&mut self, at: Nanos) {
+        if self.intent == Intent::AppShutdown && self.reconnecting {
+            self.decide(at, Intent::On);
+        }
+    }
+
+    fn verdict(&self) -> Found {
+        let end = self.history.end;
+        let quiet = end.saturating_sub(self.decided);
+        if self.open {
+            return Found::undecided("the microcontroller lost its supply while it was deciding");
+        }
+        if quiet < DECIDING {
+            return Found::undecided("the run ends before the last intent is settled");
+        }
+        let wanted = match self.intent {
+            Intent::On => "on",
+            Intent::Off => "off",
+            Intent::AppShutdown => "off until reconnected",
+        };
+        if self.is(Event::Mcu(Mcu::Off), end) {
+            return self.journal(wanted);
+        }
+        let fed = self.is(Event::SupplyEnable(SupplyEnable::On), end);
+        let told = self.is(Event::PowerGood(PowerGood::Low), end);
+        match (self.intent, fed) {
+            (Intent::Off | Intent::AppShutdown, true) if !told => {
+                let detail = format!("wanted {wanted}, but the Pi is on and was not told");
+                return Found::failed(end, detail);
+            }
+            (Intent::On, false) if self.waits_too_long() => {
+                let detail = format!("wanted {wanted}, the supply is good, but the Pi is off");
+                return Found::failed(end, detail);
+            }
+            (Intent::On | Intent::Off | Intent::AppShutdown, _) => {}
+        }
+        self.journal(wanted)
+    }
+
+    /// Off although everything a start needs has been there for longer than any wait of the rules.
+    fn waits_too_long(&self) -> bool {
+        let config = &self.scenario.config;
+        let backing_off = self
+            .history
+            .spans(Event::SupplyEnable(SupplyEnable::On))
+            .last()
+            .is_some_and(|span| span.length() <= nanos(config.load_test_window));
+        let wait = if backing_off {
+            nanos(config.load_test_backoff_max)
+        } else {
+            nanos(config.start_interval).max(nanos(config.repower_gap))
+        };
+        let wait = wait.saturating_add(nanos(config.supply_settle)).saturating_add(DECIDING);
+        let since = |state: Event| {
+            self.history.spans(state).last().filter(|span| span.to_end).map(|span| span.length())
+        };
+        let off = since(Event::SupplyEnable(SupplyEnable::Off));
+        let good = since(Event::SupplyGood(SupplyGood::High));
+        let alive = since(Event::Mcu(Mcu::On)).or(since(Event::Mcu(Mcu::Reset)));
+        [off, good, alive].iter().all(|length| length.is_some_and(|length| length > wait))
+    }
+
+    /// What is stored means what is wanted.
+    fn journal(&self, wanted: &str) -> Found {
+        let stored = self.history.events().filter_map(|(_, event)| match event {
+            Event::Journal(record) => Some(record),
+            _ => None,
+        });
+        let initial = self.history.timeline.initial.iter().find_map(|event| match event {
+            Event::Journal(record) => Some(*record),
+            _ => None,
+        });
+        match stored.last().or(initial) {
+            Some(record) if record.intent() != self.intent && !self.about_to_start() => {
+                let detail = format!("wanted {wanted}, but {} is stored", record.name());
+                Found::failed(self.history.end, detail)
+            }
+            Some(_) | None => Found::held(format!("wanted {wanted}")),
+        }
+    }
+
+    /// A reconnection turns the intent on only when the start is decided.
+    fn about_to_start(&self) -> bool {
+        self.intent == Intent::On
+            && !self.is(Event::SupplyEnable(SupplyEnable::On), self.history.end)
+            && !self.is(Event::Rail(Rail::Up), self.history.end)
+    }
+}

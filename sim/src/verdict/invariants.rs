@@ -1,0 +1,383 @@
+//! The invariants O1 … O10: what must hold in every run, whatever the scenario is about.
+//!
+//! Each is a function of the timeline: pins, rail, Pi and journal as seen from outside. Where a limit
+//! is a configured time it is taken from the scenario's configuration.
+
+use crate::bench::Run;
+use crate::quantity::Nanos;
+use crate::scenario::Scenario;
+use crate::timeline::{
+    Button, Event, FileSystem, LoadSwitch, Mcu, Pi as Phase, PowerGood, PowerPath, Quantity, Rail,
+    SupplyEnable, SupplyGood, What,
+};
+
+use super::history::{History, Span};
+use super::{Finding, InvariantFinding, Margin, Outcome, energy, intent};
+use crate::parts::Overlay;
+
+/// Number and words of every invariant.
+pub const RULES: [(u8, &str); 10] = [
+    (1, "no unclean cut: the rail holds while the file system is mounted"),
+    (2, "no limbo: the Pi is never left halted with rail and supply on"),
+    (3, "a restart is a power cycle: the rail is below 0.5 V for 2 s before it rises again"),
+    (4, "a Pi that was told for 100 ms is cut, and the notice stands until then"),
+    (5, "the last user intent decides the end state"),
+    (6, "at most 2 starts a minute that nobody pressed for"),
+    (7, "at most 2 journal records per event"),
+    (8, "levels decide: 5 s after the supply went a fed Pi has been told"),
+    (9, "the load switch is open before power_good goes low and closes only after it is released"),
+    (10, "every press gets a visible answer within 1 s"),
+];
+
+const POWER_CYCLE: f64 = 2.0;
+const HEARD: Nanos = Nanos::from_millis(100);
+const TOLD: f64 = 5.0;
+const ANSWERED: f64 = 1.0;
+const MINUTE: f64 = 60.0;
+/// Slack for the journal's writes and the plant's own delays \[s\].
+const SLACK: f64 = 1.0;
+
+/// What one invariant found: how close it came, and where.
+pub(super) struct Found {
+    outcome: Outcome,
+    margin: Option<Margin>,
+    at: Option<Nanos>,
+    detail: String,
+}
+
+impl Found {
+    pub(super) fn held(detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Held, margin: None, at: None, detail: detail.into() }
+    }
+
+    pub(super) fn undecided(detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Undecided, ..Self::held(detail) }
+    }
+
+    pub(super) fn failed(at: Nanos, detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Failed, at: Some(at), ..Self::held(detail) }
+    }
+
+    fn measured(margin: Margin, at: Nanos, detail: impl Into<String>) -> Self {
+        let outcome = if margin.value() >= 0.0 { Outcome::Held } else { Outcome::Failed };
+        Self { outcome, margin: Some(margin), at: Some(at), detail: detail.into() }
+    }
+}
+
+/// Judges all ten.
+pub(super) fn judge(
+    scenario: &Scenario,
+    run: &Run,
+    history: &History<'_>,
+) -> Vec<InvariantFinding> {
+    let invariants = Invariants { scenario, run, history };
+    let found = [
+        invariants.no_unclean_cut(),
+        invariants.no_limbo(),
+        invariants.power_cycle(),
+        invariants.told_is_cut(),
+        intent::judge(scenario, history),
+        invariants.few_starts(),
+        invariants.few_records(),
+        invariants.levels_decide(),
+        invariants.load_switch_order(),
+        invariants.presses_answered(),
+    ];
+    RULES
+        .into_iter()
+        .zip(found)
+        .map(|((number, text), found)| InvariantFinding {
+            number,
+            finding: Finding {
+                text: text.to_owned(),
+                outcome: found.outcome,
+                margin: found.margin,
+                at: found.at,
+                detail: found.detail,
+                line: None,
+            },
+        })
+        .collect()
+}
+
+struct Invariants<'a> {
+    scenario: &'a Scenario,
+    run: &'a Run,
+    history: &'a History<'a>,
+}
+
+/// The worst of several measurements: each a margin, when it was taken and what was found.
+fn worst(measured: impl IntoIterator<Item = (f64, Nanos, String)>) -> Option<(f64, Nanos, String)> {
+    measured.into_iter().reduce(|a, b| if b.0 < a.0 { b } else { a })
+}
+
+impl Invariants<'_> {
+    fn no_unclean_cut(&self) -> Found {
+        let limit = self.scenario.pi.under_voltage.0;
+        let mounted = self.history.spans(Event::FileSystem(FileSystem::Mounted));
+        let lows = mounted.iter().map(|span| {
+            let [low, _] = self.history.extremes(Quantity::Vsys, span.from, span.to);
+            let detail = format!("lowest {:.3} V, limit {limit:.3} V", low.value);
+            (low.value - limit, low.at, detail)
+        });
+        let Some((margin, at, detail)) = worst(lows) else {
+            return Found::held("the file system was never mounted");
+        };
+        let mut found = Found::measured(Margin::Volts(margin), at, detail);
+        if found.outcome == Outcome::Failed
+            && let Some(short) = self.excuse(at)
+        {
+            found.outcome = Outcome::Impossible;
+            found.detail = format!(
+                "{}; told at once, the Pi would still have been {:.3} s and {:.3} J short",
+                found.detail, short.seconds, short.joules
+            );
+        }
+        found
+    }
+
+    /// The shortfall of the best possible firmware, if the capacitors gave out before `at`.
+    fn excuse(&self, at: Nanos) -> Option<energy::Shortfall> {
+        let loss = self.run.losses.iter().rfind(|loss| loss.at <= at)?;
+        let collapsed = self
+            .history
+            .occurrences(Event::PowerPath(PowerPath::Collapsed))
+            .any(|collapse| loss.at <= collapse && collapse <= at);
+        if collapsed { energy::shortfall(self.scenario, loss) } else { None }
+    }
+
+    fn no_limbo(&self) -> Found {
+        let config = &self.scenario.config;
+        let limit = f64::from(config.shutdown_timeout.0 + config.boot_allowance.0) / 1e3 + 5.0;
+        let good = self.history.spans(Event::SupplyGood(SupplyGood::High));
+        let halted = self.history.spans(Event::Pi(Phase::Halted));
+        let pairs = halted.iter().flat_map(|h| good.iter().filter_map(|g| overlap(*h, *g)));
+        let waits = pairs.map(|both| {
+            let length = both.length().as_secs_f64();
+            let detail = format!("halted with supply for {length:.3} s, limit {limit:.3} s");
+            (limit - length, both.from, detail)
+        });
+        match worst(waits) {
+            None => Found::held("the Pi was never halted with the supply good"),
+            Some((margin, at, detail)) if margin < 0.0 && self.cannot_say_it_is_down() => {
+                Found::held(format!(
+                    "{detail}; {}: the Pi was switched off and has no way to say so",
+                    at.in_seconds(3)
+                ))
+            }
+            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        }
+    }
+
+    fn cannot_say_it_is_down(&self) -> bool {
+        self.scenario.pi.poweroff_overlay == Overlay::Absent
+    }
+
+    fn power_cycle(&self) -> Found {
+        let down = self.history.spans(Event::Rail(Rail::Down));
+        let off = self.history.spans(Event::Pi(Phase::Off));
+        let restarts = off.iter().filter(|span| !span.from_before && !span.to_end);
+        let gaps = restarts.map(|restart| {
+            let gap = down.iter().find(|span| span.to == restart.to && restart.to > restart.from);
+            let length = gap.map_or(0.0, |span| span.length().as_secs_f64());
+            let detail = format!("rail below 0.5 V for {length:.3} s, limit {POWER_CYCLE:.3} s");
+            (length - POWER_CYCLE, restart.to, detail)
+        });
+        match worst(gaps) {
+            None => Found::held("no restart"),
+            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        }
+    }
+
+    fn told_is_cut(&self) -> Found {
+        let config = &self.scenario.config;
+        let allowed = config.boot_allowance.0 + config.shutdown_timeout.0;
+        let allowed = Nanos::from_millis(u64::from(allowed)).saturating_add(Nanos::SECOND);
+        let mut told = 0;
+        for span in self.history.spans(Event::PowerGood(PowerGood::Low)) {
+            // Low since the start of the Pi: that is no notice.
+            let fed = Event::SupplyEnable(SupplyEnable::On);
+            if span.from_before || !self.was(fed, span.from) || span.length() < HEARD {
+                continue;
+            }
+            told += 1;
+            let cut = self
+                .history
+                .events()
+                .find(|(at, event)| {
+                    *at >= span.from
+                        && matches!(
+                            event,
+                            Event::SupplyEnable(SupplyEnable::Off) | Event::Pi(Phase::Off)
+                        )
+                })
+                .map(|(at, _)| at);
+            match cut {
+                Some(cut) if cut <= span.to || span.to_end => {}
+                Some(_) => {
+                    return Found::failed(span.to, "the notice was withdrawn before the cut");
+                }
+                None if !span.to_end => {
+                    return Found::failed(span.to, "the notice was withdrawn and no cut came");
+                }
+                None if span.length() <= allowed => {
+                    return Found::undecided("the run ends before the cut is due");
+                }
+                None => {
+                    let detail = format!("told at {}, never cut", span.from.in_seconds(3));
+                    return Found::failed(span.from, detail);
+                }
+            }
+        }
+        Found::held(match told {
+            0 => "the Pi was never told".to_owned(),
+            n => format!("told {n} times, cut each time"),
+        })
+    }
+
+    /// Whether `state` held just before `at`.
+    fn was(&self, state: Event, at: Nanos) -> bool {
+        self.history
+            .spans(state)
+            .iter()
+            .any(|span| span.from < at && at <= span.to || span.from_before && span.from == at)
+    }
+
+    fn few_starts(&self) -> Found {
+        let config = &self.scenario.config;
+        let window = Nanos::from_millis(u64::from(config.load_test_window.0));
+        let debounce = Nanos::from_millis(u64::from(config.debounce.0));
+        let presses: Vec<Span> = self
+            .history
+            .spans(Event::Button(Button::Pressed))
+            .into_iter()
+            .filter(|press| press.length() >= debounce)
+            .collect();
+        let mut last_off = Nanos::ZERO;
+        let mut starts: Vec<Nanos> = Vec::new();
+        for span in self.history.spans(Event::SupplyEnable(SupplyEnable::On)) {
+            // An attempt that the load test ended is spaced by its own back-off.
+            let attempt = !span.to_end && span.length() <= window;
+            let pressed = presses.iter().any(|p| p.to > last_off && p.from <= span.from);
+            if !span.from_before && !attempt && !pressed {
+                starts.push(span.from);
+            }
+            last_off = span.to;
+        }
+        let gaps = starts.windows(3).map(|three| {
+            let apart = three[2].saturating_sub(three[0]).as_secs_f64();
+            (apart - MINUTE, three[2], format!("3 starts within {apart:.3} s, limit {MINUTE:.3} s"))
+        });
+        match worst(gaps) {
+            None => Found::held(format!("{} starts", starts.len())),
+            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        }
+    }
+
+    fn few_records(&self) -> Found {
+        let (mut since, mut most, mut when) = (0i64, 0i64, Nanos::ZERO);
+        for entry in &self.history.timeline.entries {
+            match entry.what {
+                What::Event(Event::Journal(_)) => {
+                    since += 1;
+                    if since > most {
+                        (most, when) = (since, entry.at);
+                    }
+                }
+                What::Stimulus(_)
+                | What::Event(
+                    Event::SupplyGood(_)
+                    | Event::Button(_)
+                    | Event::PiRequest(_)
+                    | Event::Mcu(Mcu::On | Mcu::Reset),
+                ) => since = 0,
+                What::Event(_) => {}
+            }
+        }
+        let detail = format!("at most {most} records for one event, limit 2");
+        Found::measured(Margin::Count(2 - most), when, detail)
+    }
+
+    fn levels_decide(&self) -> Found {
+        let config = &self.scenario.config;
+        let latest = f64::from(config.bridge.0 + config.load_switch_lead.0) / 1e3 + SLACK;
+        let limit = TOLD.max(latest);
+        let lost = self.history.spans(Event::SupplyGood(SupplyGood::Low));
+        let unaware = self.history.spans(Event::PowerGood(PowerGood::Released));
+        let fed = self.history.spans(Event::SupplyEnable(SupplyEnable::On));
+        let pairs = lost.iter().flat_map(|l| unaware.iter().filter_map(|u| overlap(*l, *u)));
+        let both = pairs.flat_map(|p| fed.iter().filter_map(move |f| overlap(p, *f)));
+        let waits = both.map(|span| {
+            let length = span.length().as_secs_f64();
+            let detail = format!("not told for {length:.3} s, limit {limit:.3} s");
+            (limit - length, span.from, detail)
+        });
+        match worst(waits) {
+            None => Found::held("the supply was never lost with the Pi on"),
+            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        }
+    }
+
+    fn load_switch_order(&self) -> Found {
+        let open = self.history.spans(Event::LoadSwitch(LoadSwitch::Open));
+        let mut leads = Vec::new();
+        for at in self.history.occurrences(Event::PowerGood(PowerGood::Low)) {
+            if !self.was(Event::SupplyEnable(SupplyEnable::On), at) {
+                continue;
+            }
+            let Some(span) = open.iter().find(|s| s.from <= at && (at < s.to || s.to_end)) else {
+                return Found::failed(at, "power_good went low with the load switch closed");
+            };
+            if !span.from_before {
+                let lead = at.saturating_sub(span.from).as_secs_f64();
+                leads.push((lead, at, format!("open {lead:.3} s before power_good went low")));
+            }
+        }
+        for at in self.history.occurrences(Event::LoadSwitch(LoadSwitch::Closed)) {
+            let released = Event::PowerGood(PowerGood::Released);
+            if self.history.state_at(released, at) != Some(released) {
+                return Found::failed(at, "the load switch closed with power_good low");
+            }
+        }
+        match worst(leads) {
+            None => Found::held("the load switch never had to lead"),
+            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        }
+    }
+
+    fn presses_answered(&self) -> Found {
+        let debounce = Nanos::from_millis(u64::from(self.scenario.config.debounce.0));
+        let mut answers = Vec::new();
+        for press in intent::presses(self.scenario, self.history) {
+            let from = press.from.saturating_add(debounce);
+            let blink = self
+                .history
+                .events()
+                .find(|(at, event)| *at >= from && matches!(event, Event::StatusLed(_)))
+                .map(|(at, _)| at);
+            let limit = from.saturating_add(Nanos::from_secs_f64(ANSWERED));
+            if blink.is_none() && self.history.end < limit {
+                continue;
+            }
+            let took = blink.map_or(f64::INFINITY, |at| at.saturating_sub(from).as_secs_f64());
+            let took = took.min(self.history.end.saturating_sub(from).as_secs_f64());
+            let detail = format!("answered after {took:.3} s, limit {ANSWERED:.3} s");
+            answers.push((ANSWERED - took, press.from, detail));
+        }
+        match worst(answers) {
+            None => Found::held("nobody pressed"),
+            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        }
+    }
+}
+
+/// What two stretches share; `None` if nothing.
+fn overlap(a: Span, b: Span) -> Option<Span> {
+    let (from, to) = (a.from.max(b.from), a.to.min(b.to));
+    (from < to).then_some(Span {
+        from,
+        to,
+        from_before: a.from_before && b.from_before,
+        to_end: a.to_end && b.to_end,
+    })
+}

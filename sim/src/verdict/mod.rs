@@ -1,0 +1,256 @@
+//! The verdict: expectations, invariants and energy margins, judged from the timeline alone.
+//!
+//! Every finding says how far it was from failing, in its own unit; a failure says when, what was
+//! found and what the limit was. A scenario with a stimulus that never took effect proves nothing: it
+//! is invalid, not passed. Nothing here looks into the firmware.
+
+mod energy;
+mod expect;
+mod history;
+mod intent;
+mod invariants;
+
+use crate::bench::{Effect, Run};
+use crate::quantity::Nanos;
+use crate::scenario::Scenario;
+use crate::timeline::HoldUp;
+use history::History;
+
+pub use invariants::RULES;
+
+/// What became of something that was to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It held.
+    Held,
+    /// It did not.
+    Failed,
+    /// It did not, and the scenario says why it may.
+    Waived,
+    /// It did not, and no firmware could have helped: the energy was not there.
+    Impossible,
+    /// The run ended before it could be told.
+    Undecided,
+}
+
+impl Outcome {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Waived => "waived",
+            Self::Impossible => "impossible",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// How far something was from failing; negative if it failed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Margin {
+    /// Seconds.
+    Seconds(f64),
+    /// Volts.
+    Volts(f64),
+    /// Amperes.
+    Amps(f64),
+    /// Joules.
+    Joules(f64),
+    /// A number of occurrences.
+    Count(i64),
+}
+
+impl Margin {
+    /// The value, in the unit of [`Margin::unit`].
+    pub const fn value(self) -> f64 {
+        match self {
+            Self::Seconds(v) | Self::Volts(v) | Self::Amps(v) | Self::Joules(v) => v,
+            Self::Count(n) => n as f64,
+        }
+    }
+
+    /// Its unit.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Seconds(_) => "s",
+            Self::Volts(_) => "V",
+            Self::Amps(_) => "A",
+            Self::Joules(_) => "J",
+            Self::Count(_) => "times",
+        }
+    }
+}
+
+impl std::fmt::Display for Margin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "{n:+} times"),
+            Self::Seconds(v) | Self::Volts(v) | Self::Amps(v) | Self::Joules(v) => {
+                write!(f, "{} {}", signed(*v), self.unit())
+            }
+        }
+    }
+}
+
+/// Three decimals, always with a sign, never a negative zero.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.3}");
+    if text == "-0.000" { "+0.000".to_owned() } else { text }
+}
+
+/// One thing that was to hold, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What was to hold.
+    pub text: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How far from failing.
+    pub margin: Option<Margin>,
+    /// When it was decided or came closest to failing.
+    pub at: Option<Nanos>,
+    /// What was found, against which limit; or why it is waived.
+    pub detail: String,
+    /// Line of the scenario file, for expectations and waivers.
+    pub line: Option<usize>,
+}
+
+/// An invariant's finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvariantFinding {
+    /// `O1` … `O10`, as 1 … 10.
+    pub number: u8,
+    /// The finding.
+    pub finding: Finding,
+}
+
+/// Hold-up to spare at an instant that matters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EnergyMargin {
+    /// Which.
+    pub what: EnergyInstant,
+    /// When.
+    pub at: Nanos,
+    /// What was left.
+    pub hold_up: HoldUp,
+}
+
+/// The instants at which energy margins are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnergyInstant {
+    /// The Pi halted.
+    Halted,
+    /// The board cut its supply.
+    Cut,
+}
+
+impl EnergyInstant {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Halted => "pi halted",
+            Self::Cut => "supply cut",
+        }
+    }
+}
+
+/// The whole of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything held.
+    Passed,
+    /// Something did not.
+    Failed,
+    /// A stimulus never took effect: the run proves nothing.
+    Invalid,
+}
+
+impl Status {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// The verdict on a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The whole of it.
+    pub status: Status,
+    /// What makes the scenario invalid.
+    pub invalid: Vec<String>,
+    /// The scenario's expectations, in file order.
+    pub expectations: Vec<Finding>,
+    /// The invariants O1 … O10.
+    pub invariants: Vec<InvariantFinding>,
+    /// Hold-up to spare where it matters.
+    pub energy: Vec<EnergyMargin>,
+}
+
+/// Judges a run.
+pub fn judge(scenario: &Scenario, run: &Run) -> Verdict {
+    let history = History { timeline: &run.timeline, end: scenario.end };
+    let expectations: Vec<Finding> = scenario
+        .expectations
+        .iter()
+        .map(|expectation| expect::judge(expectation, run, &history))
+        .collect();
+    let mut invariants = invariants::judge(scenario, run, &history);
+    let mut invalid = without_effect(scenario, run);
+    for waiver in &scenario.waivers {
+        let Some(found) = invariants.iter_mut().find(|found| found.number == waiver.invariant)
+        else {
+            continue;
+        };
+        let finding = &mut found.finding;
+        finding.line = Some(waiver.line);
+        match finding.outcome {
+            Outcome::Failed => {
+                finding.outcome = Outcome::Waived;
+                finding.detail = format!("{}; waived: {}", finding.detail, waiver.reason);
+            }
+            Outcome::Held | Outcome::Waived | Outcome::Impossible | Outcome::Undecided => {
+                invalid.push(format!(
+                    "line {}: O{} is waived but {}; remove the waiver",
+                    waiver.line,
+                    waiver.invariant,
+                    finding.outcome.name(),
+                ));
+            }
+        }
+    }
+    let failed = expectations
+        .iter()
+        .chain(invariants.iter().map(|found| &found.finding))
+        .any(|finding| finding.outcome == Outcome::Failed);
+    let status = if !invalid.is_empty() {
+        Status::Invalid
+    } else if failed {
+        Status::Failed
+    } else {
+        Status::Passed
+    };
+    Verdict { status, invalid, expectations, invariants, energy: energy::margins(run) }
+}
+
+fn without_effect(scenario: &Scenario, run: &Run) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (stimulus, effect) in scenario.stimuli.iter().zip(&run.effects) {
+        let why = match effect {
+            Effect::Took => continue,
+            Effect::Nothing => "changed nothing",
+            Effect::NeverDue => "was never due: what it waits for did not happen",
+        };
+        problems.push(format!(
+            "line {}: stimulus {} {why}",
+            stimulus.line,
+            crate::scenario::describe::act(&stimulus.act)
+        ));
+    }
+    problems
+}

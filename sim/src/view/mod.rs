@@ -1,0 +1,4 @@
+//! Views of a run: the same timeline and verdict for a person and for a program.
+
+pub mod json;
+pub mod text;

@@ -1,0 +1,290 @@
+//! Runs as aligned text: what a person reads, and what snapshots keep.
+//!
+//! Columns have their unit in the header and three decimals; values stand on the first line of an
+//! instant and are those after it. Runs of LED changes are one line, since a blink tells no more
+//! than its beginning and its end.
+
+use std::fmt::Write as _;
+
+use crate::quantity::Nanos;
+use crate::scenario::{Scenario, describe};
+use crate::suite::{Ran, Summary};
+use crate::timeline::{Entry, Event, Moment, Timeline, What};
+use crate::verdict::{EnergyMargin, Finding, Margin, Outcome, Status, Verdict};
+
+/// LED changes that follow each other this closely belong to one blinking.
+const BLINKING: Nanos = Nanos::from_millis(2_000);
+/// As many changes make a blinking.
+const BLINKS: usize = 4;
+/// Entries shown before and after a failure.
+const AROUND: usize = 4;
+
+/// Everything about one scenario: purpose, timeline, verdict.
+pub fn full(ran: &Ran) -> String {
+    let mut out = String::new();
+    let scenario = &ran.scenario;
+    let _ = writeln!(out, "{}: {}", scenario.name, ran.status().name());
+    for line in wrapped(&scenario.purpose, 96) {
+        let _ = writeln!(out, "  {line}");
+    }
+    match &ran.outcome {
+        Ok((run, verdict)) => {
+            out.push('\n');
+            out.push_str(&timeline(scenario, &run.timeline));
+            out.push('\n');
+            out.push_str(&self::verdict(scenario, verdict, &run.timeline));
+        }
+        Err(error) => {
+            let _ = writeln!(out, "\n  {error}");
+        }
+    }
+    out
+}
+
+/// One line about a scenario, and what failed.
+pub fn brief(ran: &Ran) -> String {
+    let mut out = String::new();
+    let _ = write!(out, "{:<8}{:<44}", ran.status().name(), ran.scenario.name);
+    match &ran.outcome {
+        Err(error) => {
+            let _ = write!(out, "{error}");
+        }
+        Ok((run, verdict)) => {
+            if let Some(margin) = energy_line(verdict) {
+                let _ = write!(out, "{margin}");
+            }
+            if verdict.status != Status::Passed {
+                out.push('\n');
+                out.push_str(&shortcomings(&ran.scenario, verdict, &run.timeline));
+            }
+        }
+    }
+    format!("{}\n", out.trim_end())
+}
+
+/// The last line of a run over several scenarios.
+pub fn summary(summary: &Summary) -> String {
+    let total = summary.passed + summary.failed + summary.invalid;
+    format!(
+        "{total} scenarios: {} passed, {} failed, {} invalid\n",
+        summary.passed, summary.failed, summary.invalid
+    )
+}
+
+/// The least hold-up at a halt, in words.
+fn energy_line(verdict: &Verdict) -> Option<String> {
+    let least =
+        verdict.energy.iter().min_by(|a, b| a.hold_up.seconds.total_cmp(&b.hold_up.seconds))?;
+    Some(format!("{} with {} to spare", least.what.name(), hold_up(least)))
+}
+
+fn hold_up(margin: &EnergyMargin) -> String {
+    let seconds = if margin.hold_up.seconds.is_finite() {
+        format!("{:.1} s", margin.hold_up.seconds)
+    } else {
+        "any time".to_owned()
+    };
+    format!("{seconds} and {:.1} J", margin.hold_up.joules)
+}
+
+fn header() -> String {
+    format!(
+        "{:>12}  {:<50}{:>8}{:>9}{:>10}{:>9}{:>9}\n",
+        "time [s]", "event", "VIN [V]", "VSYS [V]", "VSCAP [V]", "load [A]", "caps [A]"
+    )
+}
+
+/// The whole timeline.
+pub fn timeline(scenario: &Scenario, timeline: &Timeline) -> String {
+    let mut out = header();
+    if let Some(first) = timeline.moments.first() {
+        let start = format!("start: {}", initial(timeline));
+        out.push_str(&row(Nanos::ZERO, &start, Some(first)));
+    }
+    let mut shown = 0;
+    for line in lines(scenario, timeline) {
+        let moment = (line.moment != shown).then(|| timeline.moments.get(line.moment)).flatten();
+        shown = line.moment;
+        out.push_str(&row(line.at, &line.text, moment));
+    }
+    if let Some(last) = timeline.moments.last() {
+        out.push_str(&row(scenario.end, "end", Some(last)));
+    }
+    out
+}
+
+/// The states at the start that a reader cannot do without.
+fn initial(timeline: &Timeline) -> String {
+    let told = ["plug", "pi", "journal"];
+    let states = timeline.initial.iter().filter(|event| told.contains(&event.subject()));
+    states.map(Event::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn row(at: Nanos, text: &str, moment: Option<&Moment>) -> String {
+    let mut out = format!("{:>12}  {text:<50}", at.in_seconds(3));
+    if let Some(moment) = moment {
+        let q = &moment.after;
+        for (value, width) in
+            [(q.vin, 8), (q.vsys, 9), (q.vscap, 10), (q.load_current, 9), (q.caps_current, 9)]
+        {
+            let _ = write!(out, "{:>width$}", decimals(value));
+        }
+    }
+    format!("{}\n", out.trim_end())
+}
+
+/// Three decimals, never a negative zero.
+fn decimals(value: f64) -> String {
+    let text = format!("{value:.3}");
+    if text == "-0.000" { "0.000".to_owned() } else { text }
+}
+
+struct Line {
+    at: Nanos,
+    moment: usize,
+    text: String,
+}
+
+fn lines(scenario: &Scenario, timeline: &Timeline) -> Vec<Line> {
+    let blinks = blinkings(&timeline.entries);
+    let mut lines = Vec::new();
+    for (index, entry) in timeline.entries.iter().enumerate() {
+        let text = match blinks.iter().find(|blink| blink.entries.contains(&index)) {
+            Some(blink) if blink.entries.first() == Some(&index) => format!(
+                "status_led blinks until {}, {} changes",
+                blink.until.in_seconds(3),
+                blink.entries.len()
+            ),
+            Some(_) => continue,
+            None => words(scenario, entry),
+        };
+        lines.push(Line { at: entry.at, moment: entry.moment, text });
+    }
+    lines
+}
+
+fn words(scenario: &Scenario, entry: &Entry) -> String {
+    match entry.what {
+        What::Event(event) => event.to_string(),
+        What::Stimulus(index) => {
+            let act = scenario.stimuli.get(index).map(|s| describe::act(&s.act));
+            format!("> {}", act.unwrap_or_default())
+        }
+    }
+}
+
+struct Blinking {
+    entries: Vec<usize>,
+    until: Nanos,
+}
+
+fn blinkings(entries: &[Entry]) -> Vec<Blinking> {
+    let mut found: Vec<Blinking> = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let What::Event(Event::StatusLed(_)) = entry.what else {
+            continue;
+        };
+        match found.last_mut() {
+            Some(last) if entry.at.saturating_sub(last.until) <= BLINKING => {
+                last.entries.push(index);
+                last.until = entry.at;
+            }
+            Some(_) | None => found.push(Blinking { entries: vec![index], until: entry.at }),
+        }
+    }
+    found.retain(|blinking| blinking.entries.len() >= BLINKS);
+    found
+}
+
+/// Every finding with its margin.
+pub fn verdict(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> String {
+    let mut out = format!("{:<11}{:>14}  expectation or invariant\n", "outcome", "margin");
+    for finding in &verdict.expectations {
+        out.push_str(&finding_row(finding, &place(finding)));
+    }
+    for found in &verdict.invariants {
+        out.push_str(&finding_row(&found.finding, &format!("O{}", found.number)));
+    }
+    if !verdict.energy.is_empty() {
+        out.push('\n');
+    }
+    for margin in &verdict.energy {
+        let _ = writeln!(
+            out,
+            "{} at {} with {} to spare",
+            margin.what.name(),
+            margin.at.in_seconds(3),
+            hold_up(margin)
+        );
+    }
+    if verdict.status != Status::Passed {
+        out.push('\n');
+        out.push_str(&shortcomings(scenario, verdict, timeline));
+    }
+    out
+}
+
+fn place(finding: &Finding) -> String {
+    finding.line.map_or(String::new(), |line| format!("line {line}"))
+}
+
+fn finding_row(finding: &Finding, place: &str) -> String {
+    let margin = finding.margin.map_or(String::new(), |margin: Margin| margin.to_string());
+    format!(
+        "{:<11}{margin:>14}  {place}: {}: {}\n",
+        finding.outcome.name(),
+        finding.text,
+        finding.detail
+    )
+}
+
+/// What failed and what makes the scenario invalid, each with the events around it.
+fn shortcomings(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> String {
+    let mut out = String::new();
+    for problem in &verdict.invalid {
+        let _ = writeln!(out, "  invalid: {problem}");
+    }
+    let expectations = verdict.expectations.iter().map(|finding| (place(finding), finding));
+    let invariants = verdict.invariants.iter().map(|f| (format!("O{}", f.number), &f.finding));
+    for (place, finding) in expectations.chain(invariants) {
+        if finding.outcome != Outcome::Failed {
+            continue;
+        }
+        let margin = finding.margin.map_or(String::new(), |margin| format!(" ({margin})"));
+        let _ = writeln!(out, "  failed: {place}: {}{margin}", finding.text);
+        let _ = writeln!(out, "    {}", finding.detail);
+        if let Some(at) = finding.at {
+            out.push_str(&around(scenario, timeline, at));
+        }
+    }
+    out
+}
+
+fn around(scenario: &Scenario, timeline: &Timeline, at: Nanos) -> String {
+    let lines = lines(scenario, timeline);
+    let centre = lines.partition_point(|line| line.at < at);
+    let from = centre.saturating_sub(AROUND);
+    let to = (centre + AROUND).min(lines.len());
+    let mut out = String::new();
+    for line in &lines[from..to] {
+        out.push_str("    ");
+        out.push_str(&row(line.at, &line.text, timeline.moments.get(line.moment)));
+    }
+    out
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(last) = lines.last_mut() else { break };
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
