@@ -6,8 +6,9 @@
 //! Read side by side they look the same, because every decision is made here.
 //!
 //! The layers, bottom up; each knows only those before it:
-//! [`time`] → [`config`], [`record`], [`signals`] → `button`, `request`, `supply` (filters) →
-//! [`machine`] (the rules) → [`table`] (the rules, printed); [`journal`] stands beside them.
+//! [`time`] → [`config`], [`record`], [`signals`] → `button`, `request`, [`supply`] (filters) →
+//! [`state`] → [`rules`] → [`machine`] (the step) → [`table`] (the rules, printed); [`journal`] stands
+//! beside them.
 //!
 //! What is deliberately absent: a clock, a pin, an allocator, a float, a panic, an `unsafe`.
 #![no_std]
@@ -32,10 +33,13 @@ extern crate std;
 mod button;
 pub mod config;
 pub mod journal;
+mod led;
 pub mod machine;
 pub mod record;
 mod request;
+pub mod rules;
 pub mod signals;
+pub mod state;
 pub mod supply;
 pub mod table;
 pub mod time;

@@ -1,16 +1,4 @@
-//! The state machine of the board: rules R1–R10, R13, R14 and R17 in one place.
-//!
-//! ```text
-//!            supply settled, intent on                  window over
-//!   ┌─── Off ───────────────────────────▶ LoadTest ────────────────▶ Starting
-//!   │     ▲ ▲                                │ supply lost              │ power_good_delay
-//!   │     │ └───────── Backoff ◀─────────────┘                          ▼
-//!   │     │                                              supply lost   On ◀──┐
-//!   │    Gap ◀── Shutdown ◀── Notice ◀── Bridging ◀────────────────────┘     │
-//!   │             cut at its       outage, button, request     │  supply back │
-//!   │             deadline                                     └──────────────┘
-//!   └─ button (settled supply): as "intent on"
-//! ```
+//! The step: levels in, levels out, for whoever drives the board.
 //!
 //! - **Levels decide.** [`Machine::step`] may be called at any instant and twice for one; an edge
 //!   that was missed is made good by the level at the next call. Nothing here waits.
@@ -19,205 +7,23 @@
 //!   [`Record`] alone decides what comes after it.
 //! - **The intent is stored when it is decided.** A step that changes the record asks for it to be
 //!   stored; the driver stores before it applies the outputs.
+//! - **Every answer is visible** (R17): a press that the LED does not show by itself is blinked.
 //! - **Reset with a live Pi** (R13): the driver keeps the machine in RAM that survives resets and
 //!   hands it back with [`Start::Resumed`]; a cold start never enables the supply before it settled.
 
 use crate::button::{ButtonEvent, ButtonFilter};
 use crate::config::Config;
+use crate::led::{ANSWER, BACKING_OFF, JOURNAL_FAILED, Pattern, SHUTTING_DOWN};
 use crate::record::{Intent, Record};
 use crate::request::{RequestEvent, RequestFilter};
+use crate::rules::{Circumstances, Situation, transition};
 use crate::signals::{
     Caps, Inputs, JournalHealth, Levels, LoadSwitch, PowerGood, StatusLed, Supply, SupplyEnable,
     Wake, WakeReason,
 };
-use crate::supply::{SupplyTrack, View};
+use crate::state::{Powered, State};
+use crate::supply::SupplyTrack;
 use crate::time::{Instant, Millis};
-
-/// A Pi that is fed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Powered {
-    /// When its supply was enabled.
-    pub since: Instant,
-    /// Whether the capacitors were seen charged since then (R10).
-    pub caps: Caps,
-}
-
-/// What the board is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The Pi is off. It starts when the record wants it and the supply has settled.
-    Off,
-    /// The Pi was just cut off; its rail must fall and stay down.
-    Gap {
-        /// End of the gap.
-        until: Instant,
-    },
-    /// The supply could not carry the load; the next attempt waits.
-    Backoff {
-        /// End of the wait.
-        until: Instant,
-    },
-    /// The Pi is fed and runs its boot loader: losing the supply now costs nothing (R8).
-    LoadTest {
-        /// The Pi.
-        pi: Powered,
-        /// End of the window.
-        until: Instant,
-    },
-    /// The Pi boots; `power_good` is still low.
-    Starting {
-        /// The Pi.
-        pi: Powered,
-        /// When `power_good` is due to be released.
-        until: Instant,
-    },
-    /// The Pi runs on the supply.
-    On {
-        /// The Pi.
-        pi: Powered,
-        /// When the load switch closes.
-        close_at: Instant,
-    },
-    /// The Pi runs on the capacitors and has not been told.
-    Bridging {
-        /// The Pi.
-        pi: Powered,
-        /// What the load switch was when the supply went.
-        load_switch: LoadSwitch,
-    },
-    /// The loads are shed; the Pi is told in a moment.
-    Notice {
-        /// The Pi.
-        pi: Powered,
-        /// When `power_good` goes low.
-        low_at: Instant,
-    },
-    /// The Pi was told and shuts down.
-    Shutdown {
-        /// The Pi.
-        pi: Powered,
-        /// When its supply is cut.
-        cut_at: Instant,
-    },
-}
-
-impl State {
-    /// Its name in logs and tables.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Gap { .. } => "gap",
-            Self::Backoff { .. } => "backoff",
-            Self::LoadTest { .. } => "load_test",
-            Self::Starting { .. } => "starting",
-            Self::On { .. } => "on",
-            Self::Bridging { .. } => "bridging",
-            Self::Notice { .. } => "notice",
-            Self::Shutdown { .. } => "shutdown",
-        }
-    }
-
-    /// The Pi, if it is fed.
-    const fn powered(&self) -> Option<&Powered> {
-        match self {
-            Self::Off | Self::Gap { .. } | Self::Backoff { .. } => None,
-            Self::LoadTest { pi, .. }
-            | Self::Starting { pi, .. }
-            | Self::On { pi, .. }
-            | Self::Bridging { pi, .. }
-            | Self::Notice { pi, .. }
-            | Self::Shutdown { pi, .. } => Some(pi),
-        }
-    }
-
-    fn powered_mut(&mut self) -> Option<&mut Powered> {
-        match self {
-            Self::Off | Self::Gap { .. } | Self::Backoff { .. } => None,
-            Self::LoadTest { pi, .. }
-            | Self::Starting { pi, .. }
-            | Self::On { pi, .. }
-            | Self::Bridging { pi, .. }
-            | Self::Notice { pi, .. }
-            | Self::Shutdown { pi, .. } => Some(pi),
-        }
-    }
-
-    /// The state's own deadline.
-    const fn deadline(&self) -> Option<Instant> {
-        match *self {
-            Self::Off | Self::On { .. } | Self::Bridging { .. } => None,
-            Self::Gap { until }
-            | Self::Backoff { until }
-            | Self::LoadTest { until, .. }
-            | Self::Starting { until, .. } => Some(until),
-            Self::Notice { low_at, .. } => Some(low_at),
-            Self::Shutdown { cut_at, .. } => Some(cut_at),
-        }
-    }
-}
-
-/// What a transition answers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Situation {
-    /// The button was pressed.
-    Press,
-    /// The button has been held long enough to force the Pi off.
-    Hold,
-    /// The Pi's poweroff line became active.
-    PiDown,
-    /// The Pi asks to be switched off.
-    Request,
-    /// The supply is as the circumstances say.
-    Supply,
-    /// The state's own deadline has passed.
-    Deadline,
-}
-
-impl Situation {
-    /// Every situation.
-    pub const ALL: [Self; 6] =
-        [Self::Press, Self::Hold, Self::PiDown, Self::Request, Self::Supply, Self::Deadline];
-
-    /// Its name in tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Press => "press",
-            Self::Hold => "hold",
-            Self::PiDown => "pi_down",
-            Self::Request => "request",
-            Self::Supply => "supply",
-            Self::Deadline => "deadline",
-        }
-    }
-}
-
-/// What a transition depends on besides the state and the situation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Circumstances<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The instant of the step.
-    pub now: Instant,
-    /// The supply.
-    pub supply: View,
-    /// What is to be remembered.
-    pub record: Record,
-    /// The wait that a failed load test costs now.
-    pub backoff: Millis,
-    /// The earliest start that nobody pressed for.
-    pub start_at: Instant,
-}
-
-/// Where a transition leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
-    /// The state.
-    pub state: State,
-    /// What is to be remembered.
-    pub record: Record,
-}
 
 /// How the machine starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -339,28 +145,23 @@ impl Machine {
     ///
     /// May be called at any instant not before the last one, and any number of times for one.
     pub fn step(&mut self, config: &Config, now: Instant, inputs: Inputs) -> Outputs {
-        let led_before = self.led(now);
         self.forgive(config, now);
         self.supply.update(now, inputs.supply);
         self.note_caps(inputs.caps);
-        match self.button.update(config, now, inputs.button) {
-            Some(ButtonEvent::Press) => {
-                if self.state.powered().is_none() {
-                    self.button.disarm_hold();
-                }
-                self.take(config, now, inputs, Situation::Press);
-                // A press that shows on the LED by itself needs no further answer (R17).
-                if self.led(now) == led_before {
-                    self.answered = Some(now);
-                }
+        // A late step may owe two events of one input: a press and its hold, a pulse and its request.
+        for _ in 0..2 {
+            match self.button.update(config, now, inputs.button) {
+                Some(ButtonEvent::Press) => self.press(config, now, inputs),
+                Some(ButtonEvent::Hold) => self.take(config, now, inputs, Situation::Hold),
+                None => break,
             }
-            Some(ButtonEvent::Hold) => self.take(config, now, inputs, Situation::Hold),
-            None => {}
         }
-        match self.request.update(config, now, inputs.pi_request) {
-            Some(RequestEvent::Active) => self.take(config, now, inputs, Situation::PiDown),
-            Some(RequestEvent::Request) => self.take(config, now, inputs, Situation::Request),
-            None => {}
+        for _ in 0..2 {
+            match self.request.update(config, now, inputs.pi_request) {
+                Some(RequestEvent::Active) => self.take(config, now, inputs, Situation::PiDown),
+                Some(RequestEvent::Request) => self.take(config, now, inputs, Situation::Request),
+                None => break,
+            }
         }
         for _ in 0..CHAIN {
             let before = self.state;
@@ -376,6 +177,18 @@ impl Machine {
             store: self.unstored(),
             levels: self.levels(now, inputs.journal),
             wake: self.wake(config, now, inputs.journal),
+        }
+    }
+
+    fn press(&mut self, config: &Config, now: Instant, inputs: Inputs) {
+        let led_before = self.led(now);
+        if self.state.powered().is_none() {
+            self.button.disarm_hold();
+        }
+        self.take(config, now, inputs, Situation::Press);
+        // A press that shows on the LED by itself needs no further answer (R17).
+        if self.led(now) == led_before {
+            self.answered = Some(now);
         }
     }
 
@@ -582,279 +395,5 @@ impl Machine {
 /// below T_min-backup, during which the LTC4041 keeps reporting a loss that is already over.
 const LOAD_TEST_SAMPLE: Millis = Millis(100);
 
-/// The rules: where each state leads in each situation. Pure; every pair is written out.
-#[must_use]
-pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>) -> Next {
-    let Circumstances { config, now, supply, record, .. } = *given;
-    let stay = Next { state: *state, record };
-    let gone = Next { state: *state, record: Record::unpowered(record.intent()) };
-    let cut = |record| Next { state: State::Gap { until: now.after(config.repower_gap) }, record };
-    match *state {
-        State::Off => match situation {
-            // Without supply there is no start, whatever is wanted; the LED answers (R3).
-            Situation::Press => match supply {
-                View::Settled => start(given, Record::OnPowered),
-                View::Good => Next { state: *state, record: Record::OnPowered },
-                View::Lost | View::Gone => stay,
-            },
-            Situation::Supply => match supply {
-                View::Settled => when_settled(given),
-                View::Gone => gone,
-                View::Good | View::Lost => stay,
-            },
-            Situation::Hold | Situation::PiDown | Situation::Request | Situation::Deadline => stay,
-        },
-        State::Gap { .. } => match situation {
-            Situation::Press => match supply {
-                View::Settled | View::Good => Next { state: *state, record: Record::OnPowered },
-                View::Lost | View::Gone => stay,
-            },
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
-            Situation::Deadline => Next { state: State::Off, record },
-            Situation::Hold | Situation::PiDown | Situation::Request => stay,
-        },
-        State::Backoff { .. } => match situation {
-            // The user may insist.
-            Situation::Press => match supply {
-                View::Settled => start(given, record),
-                View::Good | View::Lost | View::Gone => stay,
-            },
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
-            Situation::Deadline => Next { state: State::Off, record },
-            Situation::Hold | Situation::PiDown | Situation::Request => stay,
-        },
-        State::LoadTest { pi, .. } => match situation {
-            // Remembered; a cut now would save seconds but let presses toggle the rail at will.
-            Situation::Press => Next { state: *state, record: toggled(record, supply) },
-            Situation::Supply => match (supply, record.intent()) {
-                (View::Lost | View::Gone, Intent::On) => fail_load_test(given),
-                (View::Lost | View::Gone, Intent::Off | Intent::AppShutdown) => cut(record),
-                (View::Settled | View::Good, Intent::On | Intent::Off | Intent::AppShutdown) => {
-                    stay
-                }
-            },
-            Situation::Deadline => match record.intent() {
-                Intent::On => Next {
-                    state: State::Starting { pi, until: pi.since.after(config.power_good_delay) },
-                    record: Record::OnPowered,
-                },
-                Intent::Off | Intent::AppShutdown => tell(given, pi, record),
-            },
-            Situation::Hold | Situation::PiDown | Situation::Request => stay,
-        },
-        State::Starting { pi, .. } => match situation {
-            Situation::Press => tell(given, pi, stored_as(Intent::Off, supply)),
-            Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Supply => match supply {
-                View::Gone => tell(given, pi, Record::unpowered(record.intent())),
-                View::Settled | View::Good | View::Lost => stay,
-            },
-            // While the supply is away `power_good` stays low: it may be lost for good (R9).
-            Situation::Deadline => match supply {
-                View::Settled | View::Good => Next { state: on(given, pi), record },
-                View::Lost | View::Gone => stay,
-            },
-            Situation::PiDown | Situation::Request => stay,
-        },
-        State::On { pi, close_at } => match situation {
-            Situation::Press => notice(given, pi, stored_as(Intent::Off, supply)),
-            Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
-            Situation::Supply => match supply {
-                View::Settled | View::Good => stay,
-                View::Lost => Next {
-                    state: State::Bridging {
-                        pi,
-                        load_switch: if now < close_at {
-                            LoadSwitch::Open
-                        } else {
-                            LoadSwitch::Closed
-                        },
-                    },
-                    record,
-                },
-                View::Gone => notice(given, pi, Record::unpowered(record.intent())),
-            },
-            Situation::PiDown | Situation::Deadline => stay,
-        },
-        State::Bridging { pi, load_switch } => match situation {
-            Situation::Press => notice(given, pi, stored_as(Intent::Off, supply)),
-            Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
-            Situation::Supply => match (supply, load_switch) {
-                (View::Settled | View::Good, LoadSwitch::Closed) => {
-                    Next { state: State::On { pi, close_at: now }, record }
-                }
-                (View::Settled | View::Good, LoadSwitch::Open) => {
-                    Next { state: on(given, pi), record }
-                }
-                (View::Lost, LoadSwitch::Closed | LoadSwitch::Open) => stay,
-                (View::Gone, LoadSwitch::Closed | LoadSwitch::Open) => {
-                    notice(given, pi, Record::unpowered(record.intent()))
-                }
-            },
-            Situation::PiDown | Situation::Deadline => stay,
-        },
-        State::Notice { pi, .. } => match situation {
-            Situation::Press => Next { state: *state, record: toggled(record, supply) },
-            Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
-            Situation::Deadline => tell(given, pi, record),
-            Situation::PiDown | Situation::Request => stay,
-        },
-        State::Shutdown { pi, cut_at } => match situation {
-            Situation::Press => Next { state: *state, record: toggled(record, supply) },
-            Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            // A line that became active is the Pi's word that it is down (R5).
-            Situation::PiDown | Situation::Request => {
-                let early = now.after(config.ack_margin);
-                Next { state: State::Shutdown { pi, cut_at: cut_at.min(early) }, record }
-            }
-            // Its return does not matter: the Pi was told (R6).
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
-            Situation::Deadline => cut(record),
-        },
-    }
-}
-
-/// Off, with a supply that settled: start what is wanted (R6, R7), note that the supply is back.
-fn when_settled(given: &Circumstances<'_>) -> Next {
-    let record = match given.record {
-        Record::Undefined | Record::OnPowered | Record::OnUnpowered => given.record,
-        // Reconnected: the intent is on from now.
-        Record::AppShutdownUnpowered => Record::OnPowered,
-        Record::OffPowered | Record::AppShutdownPowered => {
-            return Next { state: State::Off, record: given.record };
-        }
-        Record::OffUnpowered => {
-            return Next { state: State::Off, record: Record::OffPowered };
-        }
-    };
-    if given.now < given.start_at {
-        return Next { state: State::Off, record };
-    }
-    start(given, record)
-}
-
-fn start(given: &Circumstances<'_>, record: Record) -> Next {
-    let pi = Powered { since: given.now, caps: Caps::Unknown };
-    let until = given.now.after(given.config.load_test_window);
-    Next { state: State::LoadTest { pi, until }, record }
-}
-
-/// The supply did not carry the load (R8). The gap of any cut is kept too.
-fn fail_load_test(given: &Circumstances<'_>) -> Next {
-    let wait = given.backoff.max(given.config.repower_gap);
-    Next { state: State::Backoff { until: given.now.after(wait) }, record: given.record }
-}
-
-/// `power_good` is released now; the load switch follows (R7).
-const fn on(given: &Circumstances<'_>, pi: Powered) -> State {
-    State::On { pi, close_at: given.now.after(given.config.load_switch_delay) }
-}
-
-/// The loads are shed now; `power_good` follows (R2).
-const fn notice(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
-    let low_at = given.now.after(given.config.load_switch_lead);
-    Next { state: State::Notice { pi, low_at }, record }
-}
-
-/// `power_good` is low from now on. A Pi that may still be booting cannot listen yet: what is left
-/// of the boot allowance is added before the cut (R9).
-fn tell(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
-    let listens = pi.since.after(given.config.boot_allowance).max(given.now);
-    let cut_at = listens.after(given.config.shutdown_timeout);
-    Next { state: State::Shutdown { pi, cut_at }, record }
-}
-
-const fn stored_as(intent: Intent, supply: View) -> Record {
-    match supply {
-        View::Settled | View::Good => Record::powered(intent),
-        View::Lost | View::Gone => Record::unpowered(intent),
-    }
-}
-
-/// A press while a sequence runs turns what comes after it round: on becomes off, off becomes on.
-const fn toggled(record: Record, supply: View) -> Record {
-    match record.intent() {
-        Intent::On => stored_as(Intent::Off, supply),
-        Intent::Off | Intent::AppShutdown => stored_as(Intent::On, supply),
-    }
-}
-
-/// A blinking pattern: `pulses` pulses of `on` every `spacing`, beginning `lead` after the start
-/// of each period. A period of zero happens once.
-struct Pattern {
-    lead: u32,
-    on: u32,
-    spacing: u32,
-    pulses: u32,
-    period: u32,
-}
-
-/// 1 Hz, dark first: a lit LED goes dark at once.
-const SHUTTING_DOWN: Pattern =
-    Pattern { lead: 500, on: 500, spacing: 1_000, pulses: 1, period: 1_000 };
-/// A short blink every 2 s.
-const BACKING_OFF: Pattern = Pattern { lead: 0, on: 100, spacing: 2_000, pulses: 1, period: 2_000 };
-/// Two short blinks.
-const ANSWER: Pattern = Pattern { lead: 0, on: 100, spacing: 200, pulses: 2, period: 0 };
-/// Three short blinks every 10 s.
-const JOURNAL_FAILED: Pattern =
-    Pattern { lead: 1_000, on: 100, spacing: 200, pulses: 3, period: 10_000 };
-
-impl Pattern {
-    /// Milliseconds into the current period; `None` once a pattern without period is over.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "the period is checked for zero, and no sum exceeds a few periods"
-    )]
-    fn phase(&self, now: Instant, start: Instant) -> Option<u32> {
-        // 32 bits divide cheaply on the chip; after 49 days a blink may come out of step once.
-        let elapsed = now.since(start) as u32;
-        if self.period > 0 {
-            Some(elapsed % self.period)
-        } else {
-            (now.since(start) <= u64::from(self.spacing * self.pulses)).then_some(elapsed)
-        }
-    }
-
-    #[expect(clippy::arithmetic_side_effects, reason = "constants of a few seconds")]
-    fn is_on(&self, now: Instant, start: Instant) -> bool {
-        let Some(phase) = self.phase(now, start) else {
-            return false;
-        };
-        (0..self.pulses).any(|n| {
-            let rise = self.lead + n * self.spacing;
-            (rise..rise + self.on).contains(&phase)
-        })
-    }
-
-    #[expect(clippy::arithmetic_side_effects, reason = "constants of a few seconds")]
-    fn next_change(&self, now: Instant, start: Instant) -> Option<Instant> {
-        let phase = self.phase(now, start)?;
-        let edges = (0..self.pulses).flat_map(|n| {
-            let rise = self.lead + n * self.spacing;
-            [rise, rise + self.on]
-        });
-        let later = edges.clone().find(|edge| *edge > phase);
-        let next = match (later, self.period) {
-            (Some(edge), _) => edge,
-            (None, 0) => return None,
-            (None, period) => period + self.lead,
-        };
-        Some(now.after(Millis(next - phase)))
-    }
-}
+#[cfg(test)]
+mod tests;

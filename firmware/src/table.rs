@@ -6,9 +6,11 @@
 use core::fmt;
 
 use crate::config::{Config, Polarity};
-use crate::machine::{Circumstances, Powered, Situation, State, transition};
+
 use crate::record::Record;
+use crate::rules::{Circumstances, Situation, transition};
 use crate::signals::{Caps, LoadSwitch};
+use crate::state::{Powered, State};
 use crate::supply::View;
 use crate::time::Instant;
 

@@ -125,6 +125,7 @@ impl<E> Queue<E> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     fn drain<E>(queue: &mut Queue<E>) -> Vec<(u64, E)> {
         std::iter::from_fn(|| queue.run_until(Nanos(100))).map(|(at, e)| (at.0, e)).collect()
@@ -164,6 +165,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn order_is_time_rank_insertion_and_cancelled_events_never_run(
             items in prop::collection::vec((0u64..20, 0u8..3, any::<bool>()), 0..60),

@@ -1,0 +1,517 @@
+//! The rules, one by one, and what must hold under any sequence of inputs.
+//!
+//! [`Board`] is the smallest driver there is: it steps at every wake-up and, if told so, at every edge.
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::*;
+use crate::signals::{Button, PiRequest};
+
+const CONFIG: Config = Config::DEFAULT;
+
+/// A level of the outputs that changed, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Enable(SupplyEnable),
+    PowerGood(PowerGood),
+    LoadSwitch(LoadSwitch),
+    Led(StatusLed),
+    Store(Record),
+}
+
+struct Board {
+    now: u64,
+    machine: Machine,
+    inputs: Inputs,
+    outputs: Outputs,
+    changes: Vec<(u64, Change)>,
+}
+
+const QUIET: Inputs = Inputs {
+    supply: Supply::Good,
+    button: Button::Released,
+    pi_request: PiRequest::Inactive,
+    caps: Caps::Charged,
+    journal: JournalHealth::Working,
+};
+
+impl Board {
+    fn power_on(record: Record, inputs: Inputs) -> Self {
+        let start = Start::PowerOn { record, stored: Some(record) };
+        let mut machine = Machine::start(&CONFIG, Instant::ZERO, inputs, start);
+        let outputs = machine.step(&CONFIG, Instant::ZERO, inputs);
+        Self { now: 0, machine, inputs, outputs, changes: Vec::new() }
+    }
+
+    /// On, a minute after its start; the changes until then are forgotten.
+    fn running() -> Self {
+        let mut board = Self::power_on(Record::OnPowered, QUIET);
+        board.run_until(64_000);
+        assert_eq!(board.machine.state().name(), "on");
+        board.changes.clear();
+        board
+    }
+
+    fn step(&mut self) {
+        let now = Instant::from_millis(self.now);
+        let before = self.outputs.levels;
+        self.outputs = self.machine.step(&CONFIG, now, self.inputs);
+        let after = self.outputs.levels;
+        let mut note = |changed: bool, change| {
+            if changed {
+                self.changes.push((self.now, change));
+            }
+        };
+        if let Some(record) = self.outputs.store {
+            note(true, Change::Store(record));
+        }
+        note(before.supply_enable != after.supply_enable, Change::Enable(after.supply_enable));
+        note(before.load_switch != after.load_switch, Change::LoadSwitch(after.load_switch));
+        note(before.power_good != after.power_good, Change::PowerGood(after.power_good));
+        note(before.status_led != after.status_led, Change::Led(after.status_led));
+    }
+
+    /// Steps at every wake-up up to and including `end`.
+    fn run_until(&mut self, end: u64) {
+        while let Some(wake) = self.outputs.wake {
+            assert!(wake.at > Instant::from_millis(self.now), "a wake-up is later than its step");
+            if wake.at.as_millis() > end {
+                break;
+            }
+            self.now = wake.at.as_millis();
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Runs to `at`, changes the inputs, steps.
+    fn at(&mut self, at: u64, change: impl FnOnce(&mut Inputs)) {
+        self.run_until(at);
+        change(&mut self.inputs);
+        self.step();
+    }
+
+    fn press(&mut self, at: u64, lasting: u64) {
+        self.at(at, |inputs| inputs.button = Button::Pressed);
+        self.at(at + lasting, |inputs| inputs.button = Button::Released);
+    }
+
+    /// The changes but the LED's.
+    fn pins(&self) -> Vec<(u64, Change)> {
+        self.changes.iter().copied().filter(|(_, c)| !matches!(c, Change::Led(_))).collect()
+    }
+}
+
+const LOST: fn(&mut Inputs) = |inputs| {
+    inputs.supply = Supply::Lost;
+    inputs.caps = Caps::Unknown;
+};
+const BACK: fn(&mut Inputs) = |inputs| {
+    inputs.supply = Supply::Good;
+    inputs.caps = Caps::Charged;
+};
+const OFF: Change = Change::Enable(SupplyEnable::Off);
+const ON: Change = Change::Enable(SupplyEnable::On);
+const TOLD: Change = Change::PowerGood(PowerGood::Low);
+const RELEASED: Change = Change::PowerGood(PowerGood::Released);
+const OPEN: Change = Change::LoadSwitch(LoadSwitch::Open);
+const CLOSED: Change = Change::LoadSwitch(LoadSwitch::Closed);
+
+#[test]
+fn r7_start() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    board.run_until(10_000);
+    let expected = [
+        (2_000, ON),
+        (3_000, Change::Store(Record::OnPowered)),
+        (4_000, RELEASED),
+        (4_200, CLOSED),
+    ];
+    assert_eq!(board.pins(), expected);
+}
+
+#[test]
+fn r1_each_outage_below_the_bridging_time_shows_nothing() {
+    let mut board = Board::running();
+    for n in 0..5 {
+        board.at(100_000 + n * 2_500, LOST);
+        board.at(100_000 + n * 2_500 + 1_999, BACK);
+    }
+    board.run_until(200_000);
+    assert_eq!(board.changes, []);
+}
+
+#[test]
+fn r2_and_r6_an_outage_runs_to_the_cut_and_ends_in_a_start() {
+    for back in [102_001, 102_099, 102_100, 110_000, 122_099, 122_100, 123_000] {
+        let mut board = Board::running();
+        board.at(100_000, LOST);
+        board.at(back, BACK);
+        board.run_until(150_000);
+        let start = (back + 2_000).max(124_600);
+        let expected = [
+            (102_000, Change::Store(Record::OnUnpowered)),
+            (102_000, OPEN),
+            (102_100, TOLD),
+            (122_100, OFF),
+            (start, ON),
+            (start + 1_000, Change::Store(Record::OnPowered)),
+            (start + 2_000, RELEASED),
+            (start + 2_200, CLOSED),
+        ];
+        assert_eq!(board.pins(), expected, "back at {back}");
+    }
+}
+
+#[test]
+fn r3_the_button_turns_off_and_on() {
+    let mut board = Board::running();
+    board.press(100_000, 300);
+    board.press(150_000, 300);
+    board.run_until(200_000);
+    let expected = [
+        (100_020, Change::Store(Record::OffPowered)),
+        (100_020, OPEN),
+        (100_120, TOLD),
+        (120_120, OFF),
+        (150_020, Change::Store(Record::OnPowered)),
+        (150_020, ON),
+        (152_020, RELEASED),
+        (152_220, CLOSED),
+    ];
+    assert_eq!(board.pins(), expected);
+}
+
+#[test]
+fn r3_a_press_while_bridging_ends_off() {
+    let mut board = Board::running();
+    board.at(100_000, LOST);
+    board.press(100_500, 100);
+    board.at(101_000, BACK);
+    board.run_until(200_000);
+    let stored = (100_520, Change::Store(Record::OffUnpowered));
+    assert_eq!(board.pins()[0], stored);
+    assert_eq!(board.machine.record(), Record::OffPowered);
+    assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off);
+}
+
+#[test]
+fn r3_holding_cuts_a_hung_pi_and_a_press_that_starts_it_does_not() {
+    let mut board = Board::running();
+    board.press(100_000, 10_000);
+    board.run_until(120_000);
+    assert!(board.pins().contains(&(108_000, OFF)));
+    assert_eq!(board.machine.record(), Record::OffPowered);
+    board.changes.clear();
+    board.press(120_000, 10_000);
+    board.run_until(200_000);
+    assert!(!board.pins().iter().any(|(_, change)| *change == OFF));
+}
+
+#[test]
+fn r3_without_supply_a_press_is_only_answered() {
+    let mut board = Board::power_on(Record::OffUnpowered, Inputs { supply: Supply::Lost, ..QUIET });
+    board.press(10_000, 100);
+    board.run_until(20_000);
+    let (lit, dark) = (Change::Led(StatusLed::Lit), Change::Led(StatusLed::Dark));
+    assert_eq!(board.changes, [(10_020, lit), (10_120, dark), (10_220, lit), (10_320, dark)]);
+}
+
+#[test]
+fn r4_a_software_shutdown_starts_again_only_by_button_or_reconnection() {
+    let mut board = Board::running();
+    board.at(100_000, |inputs| inputs.pi_request = PiRequest::Active);
+    board.at(101_000, |inputs| inputs.pi_request = PiRequest::Inactive);
+    board.run_until(200_000);
+    let expected = [
+        (100_500, Change::Store(Record::AppShutdownPowered)),
+        (100_500, OPEN),
+        (100_600, TOLD),
+        (120_600, OFF),
+    ];
+    assert_eq!(board.pins(), expected);
+    board.at(200_000, LOST);
+    board.at(201_000, BACK);
+    board.run_until(210_000);
+    assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "a glitch is none");
+    board.at(210_000, LOST);
+    board.at(213_000, BACK);
+    board.run_until(220_000);
+    assert!(board.pins().contains(&(215_000, ON)));
+}
+
+#[test]
+fn r5_the_pi_s_word_cuts_three_seconds_later_and_never_before() {
+    let mut board = Board::running();
+    board.at(100_000, LOST);
+    board.at(106_000, |inputs| inputs.pi_request = PiRequest::Active);
+    board.at(106_030, |inputs| inputs.pi_request = PiRequest::Inactive);
+    board.at(107_000, |inputs| inputs.pi_request = PiRequest::Active);
+    board.run_until(150_000);
+    assert!(board.pins().contains(&(110_050, OFF)), "{:?}", board.pins());
+}
+
+#[test]
+fn r8_a_supply_that_cannot_carry_the_load_is_tried_ever_more_rarely() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    let mut starts = Vec::new();
+    for _ in 0..10 {
+        while board.outputs.levels.supply_enable == SupplyEnable::Off {
+            let wake = board.outputs.wake.map(|wake| wake.at.as_millis());
+            board.run_until(wake.unwrap_or(board.now + 1_000));
+        }
+        starts.push(board.now);
+        board.at(board.now + 5, LOST);
+        assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "cut at once");
+        board.at(board.now + 500, BACK);
+    }
+    let gaps: Vec<u64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let expected = [5_005, 10_005, 20_005, 40_005, 80_005, 160_005, 300_005, 300_005, 300_005];
+    assert_eq!(gaps, expected);
+    assert!(!board.changes.iter().any(|(_, change)| matches!(change, Change::Store(_))));
+}
+
+#[test]
+fn r8_a_fall_inside_the_window_is_seen_without_its_edge() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    board.run_until(2_300);
+    LOST(&mut board.inputs);
+    board.run_until(2_400);
+    assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off);
+}
+
+#[test]
+fn r9_during_the_boot_the_rest_of_the_allowance_is_added() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    board.at(6_000, LOST);
+    board.run_until(100_000);
+    // Enabled at 2 s, so the Pi listens by 27 s at the latest.
+    assert!(board.pins().contains(&(8_100, TOLD)));
+    assert!(board.pins().contains(&(47_000, OFF)), "{:?}", board.pins());
+}
+
+#[test]
+fn r9_lost_before_the_release_the_line_stays_low() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    board.at(3_500, LOST);
+    board.run_until(100_000);
+    assert!(!board.pins().iter().any(|(_, change)| *change == RELEASED));
+    assert!(board.pins().contains(&(47_000, OFF)), "{:?}", board.pins());
+}
+
+#[test]
+fn r10_uncharged_capacitors_bridge_a_tenth() {
+    let mut board = Board::power_on(Record::OnUnpowered, Inputs { caps: Caps::Unknown, ..QUIET });
+    board.run_until(60_000);
+    board.changes.clear();
+    board.at(60_000, LOST);
+    board.run_until(61_000);
+    assert_eq!(board.pins()[1..], [(60_200, OPEN), (60_300, TOLD)]);
+}
+
+#[test]
+fn r13_a_reset_with_a_live_pi_changes_no_level() {
+    for at in [100_000, 101_000, 102_050, 110_000, 122_099] {
+        let mut board = Board::running();
+        board.at(100_000, LOST);
+        board.run_until(at);
+        let stored = Some(Record::OnPowered);
+        let resumed = Start::Resumed { machine: board.machine, stored };
+        let now = Instant::from_millis(at);
+        let mut machine = Machine::start(&CONFIG, now, board.inputs, resumed);
+        let outputs = machine.step(&CONFIG, now, board.inputs);
+        assert_eq!(outputs.levels, board.outputs.levels, "at {at}");
+        assert_eq!(outputs.wake, board.outputs.wake, "at {at}");
+    }
+}
+
+#[test]
+fn r13_without_its_ram_a_pi_that_was_on_with_the_supply_good_is_kept() {
+    let start = Start::Reset { record: Record::OnPowered, stored: Some(Record::OnPowered) };
+    let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, start);
+    let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
+    assert_eq!((levels.supply_enable, levels.power_good), (SupplyEnable::On, PowerGood::Released));
+}
+
+#[test]
+fn r14_without_supply_nothing_starts() {
+    let lost = Inputs { supply: Supply::Lost, ..QUIET };
+    for record in Record::ALL {
+        let mut board = Board::power_on(record, lost);
+        board.run_until(600_000);
+        assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "{record:?}");
+    }
+}
+
+#[test]
+fn r17_a_failed_journal_blinks_three_times_every_ten_seconds() {
+    let mut board = Board::running();
+    board.at(70_000, |inputs| inputs.journal = JournalHealth::Failed);
+    board.run_until(100_000);
+    let dark = board.changes.iter().filter(|(_, c)| *c == Change::Led(StatusLed::Dark)).count();
+    assert_eq!(dark, 9);
+}
+
+/// An input that changes.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Supply(Supply),
+    Caps(Caps),
+    Button(Button),
+    Request(PiRequest),
+    Reset,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => Just(Act::Supply(Supply::Lost)),
+        4 => Just(Act::Supply(Supply::Good)),
+        1 => Just(Act::Caps(Caps::Charged)),
+        1 => Just(Act::Caps(Caps::Unknown)),
+        2 => Just(Act::Button(Button::Pressed)),
+        3 => Just(Act::Button(Button::Released)),
+        1 => Just(Act::Request(PiRequest::Active)),
+        2 => Just(Act::Request(PiRequest::Inactive)),
+        1 => Just(Act::Reset),
+    ]
+}
+
+fn pause() -> impl Strategy<Value = u64> {
+    prop_oneof![0u64..30, 0u64..600, 0u64..4_000, 0u64..40_000, 0u64..400_000]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens(
+        record in prop::sample::select(&Record::ALL[..]),
+        acts in prop::collection::vec((pause(), act(), prop::bool::weighted(0.8)), 0..40),
+    ) {
+        let mut board = Board::power_on(record, QUIET);
+        let mut check = Check::new(&board);
+        for (pause, act, edge_wakes) in acts {
+            check.run(&mut board, pause)?;
+            match act {
+                Act::Supply(level) => board.inputs.supply = level,
+                Act::Caps(level) => board.inputs.caps = level,
+                Act::Button(level) => board.inputs.button = level,
+                Act::Request(level) => board.inputs.pi_request = level,
+                Act::Reset => {
+                    let now = Instant::from_millis(board.now);
+                    let stored = Some(board.machine.record());
+                    let resumed = Start::Resumed { machine: board.machine, stored };
+                    board.machine = Machine::start(&CONFIG, now, board.inputs, resumed);
+                }
+            }
+            // An edge may be missed: levels decide.
+            if edge_wakes {
+                board.step();
+                check.after_step(&board)?;
+            }
+        }
+        check.settles(&mut board)?;
+    }
+}
+
+/// What must hold after every step, seen from outside.
+struct Check {
+    before: Levels,
+    enabled_at: u64,
+    cut_at: Option<u64>,
+    /// `power_good` went low with the Pi on.
+    told_at: Option<u64>,
+    opened_at: u64,
+    good_since: Option<u64>,
+}
+
+impl Check {
+    fn new(board: &Board) -> Self {
+        Self {
+            before: board.outputs.levels,
+            enabled_at: 0,
+            cut_at: None,
+            told_at: None,
+            opened_at: 0,
+            good_since: Some(0),
+        }
+    }
+
+    fn run(&mut self, board: &mut Board, pause: u64) -> Result<(), TestCaseError> {
+        let end = board.now + pause;
+        while let Some(wake) = board.outputs.wake {
+            prop_assert!(wake.at > Instant::from_millis(board.now));
+            if wake.at.as_millis() > end {
+                break;
+            }
+            board.now = wake.at.as_millis();
+            board.step();
+            self.after_step(board)?;
+        }
+        board.now = end;
+        Ok(())
+    }
+
+    fn after_step(&mut self, board: &Board) -> Result<(), TestCaseError> {
+        let now = board.now;
+        let (before, after) = (self.before, board.outputs.levels);
+        // Twice for one instant is the same as once.
+        let mut again = board.machine;
+        let outputs = again.step(&CONFIG, Instant::from_millis(now), board.inputs);
+        prop_assert_eq!(outputs, Outputs { store: None, ..board.outputs });
+        prop_assert_eq!(&again, &board.machine);
+        // The supply as the machine has seen it.
+        self.good_since = match (board.inputs.supply, self.good_since) {
+            (Supply::Lost, _) => None,
+            (Supply::Good, None) => Some(now),
+            (Supply::Good, since) => since,
+        };
+        if before.supply_enable == SupplyEnable::Off && after.supply_enable == SupplyEnable::On {
+            let settled = self.good_since.is_some_and(|since| now - since >= 2_000);
+            prop_assert!(settled, "started at {now} on an unsettled supply");
+            let rested = self.cut_at.is_none_or(|cut| now - cut >= 2_500);
+            prop_assert!(rested, "started at {now}, cut at {:?}", self.cut_at);
+            self.enabled_at = now;
+        }
+        if before.load_switch == LoadSwitch::Closed && after.load_switch == LoadSwitch::Open {
+            self.opened_at = now;
+        }
+        if after.load_switch == LoadSwitch::Closed {
+            prop_assert_eq!(after.power_good, PowerGood::Released);
+        }
+        let fed = after.supply_enable == SupplyEnable::On;
+        if fed && before.power_good == PowerGood::Released && after.power_good == PowerGood::Low {
+            prop_assert!(now >= self.opened_at + 100 || self.opened_at == 0);
+            self.told_at = Some(now);
+        }
+        if after.power_good == PowerGood::Released {
+            prop_assert_eq!(self.told_at, None, "a told Pi is cut first");
+        }
+        if before.supply_enable == SupplyEnable::On && !fed {
+            self.cut_at = Some(now);
+            self.told_at = None;
+        }
+        self.before = after;
+        Ok(())
+    }
+
+    /// Left alone long enough, the board is where levels and intent put it.
+    fn settles(&mut self, board: &mut Board) -> Result<(), TestCaseError> {
+        for supply in [board.inputs.supply, Supply::Lost, Supply::Good] {
+            board.inputs = Inputs { supply, ..QUIET };
+            board.step();
+            self.after_step(board)?;
+            self.run(board, 400_000)?;
+            let on = board.machine.record().intent() == Intent::On && supply == Supply::Good;
+            let enable = if on { SupplyEnable::On } else { SupplyEnable::Off };
+            prop_assert_eq!(board.outputs.levels.supply_enable, enable);
+            if on {
+                prop_assert_eq!(board.outputs.levels.power_good, PowerGood::Released);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,285 @@
+//! The rules R1–R10, R13 and R14: where each state leads in each situation.
+//!
+//! [`transition`] is a pure function, and every pair of state and situation is written out. It decides
+//! the next state and what is to be remembered; times that a new state needs are computed here.
+
+use crate::config::Config;
+use crate::record::{Intent, Record};
+use crate::signals::{Caps, LoadSwitch};
+use crate::state::{Powered, State};
+use crate::supply::View;
+use crate::time::{Instant, Millis};
+
+/// What a transition answers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Situation {
+    /// The button was pressed.
+    Press,
+    /// The button has been held long enough to force the Pi off.
+    Hold,
+    /// The Pi's poweroff line became active.
+    PiDown,
+    /// The Pi asks to be switched off.
+    Request,
+    /// The supply is as the circumstances say.
+    Supply,
+    /// The state's own deadline has passed.
+    Deadline,
+}
+
+impl Situation {
+    /// Every situation.
+    pub const ALL: [Self; 6] =
+        [Self::Press, Self::Hold, Self::PiDown, Self::Request, Self::Supply, Self::Deadline];
+
+    /// Its name in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Press => "press",
+            Self::Hold => "hold",
+            Self::PiDown => "pi_down",
+            Self::Request => "request",
+            Self::Supply => "supply",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+/// What a transition depends on besides the state and the situation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circumstances<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The instant of the step.
+    pub now: Instant,
+    /// The supply.
+    pub supply: View,
+    /// What is to be remembered.
+    pub record: Record,
+    /// The wait that a failed load test costs now.
+    pub backoff: Millis,
+    /// The earliest start that nobody pressed for.
+    pub start_at: Instant,
+}
+
+/// Where a transition leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The state.
+    pub state: State,
+    /// What is to be remembered.
+    pub record: Record,
+}
+
+/// The rules: where each state leads in each situation. Pure; every pair is written out.
+#[must_use]
+pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>) -> Next {
+    let Circumstances { config, now, supply, record, .. } = *given;
+    let stay = Next { state: *state, record };
+    let gone = Next { state: *state, record: Record::unpowered(record.intent()) };
+    let cut = |record| Next { state: State::Gap { until: now.after(config.repower_gap) }, record };
+    match *state {
+        State::Off => match situation {
+            // Without supply there is no start, whatever is wanted; the LED answers (R3).
+            Situation::Press => match supply {
+                View::Settled => start(given, Record::OnPowered),
+                View::Good => Next { state: *state, record: Record::OnPowered },
+                View::Lost | View::Gone => stay,
+            },
+            Situation::Supply => match supply {
+                View::Settled => when_settled(given),
+                View::Gone => gone,
+                View::Good | View::Lost => stay,
+            },
+            Situation::Hold | Situation::PiDown | Situation::Request | Situation::Deadline => stay,
+        },
+        State::Gap { .. } => match situation {
+            Situation::Press => match supply {
+                View::Settled | View::Good => Next { state: *state, record: Record::OnPowered },
+                View::Lost | View::Gone => stay,
+            },
+            Situation::Supply => match supply {
+                View::Gone => gone,
+                View::Settled | View::Good | View::Lost => stay,
+            },
+            Situation::Deadline => Next { state: State::Off, record },
+            Situation::Hold | Situation::PiDown | Situation::Request => stay,
+        },
+        State::Backoff { .. } => match situation {
+            // The user may insist.
+            Situation::Press => match supply {
+                View::Settled => start(given, record),
+                View::Good | View::Lost | View::Gone => stay,
+            },
+            Situation::Supply => match supply {
+                View::Gone => gone,
+                View::Settled | View::Good | View::Lost => stay,
+            },
+            Situation::Deadline => Next { state: State::Off, record },
+            Situation::Hold | Situation::PiDown | Situation::Request => stay,
+        },
+        State::LoadTest { pi, .. } => match situation {
+            // Remembered; a cut now would save seconds but let presses toggle the rail at will.
+            Situation::Press => Next { state: *state, record: toggled(record, supply) },
+            Situation::Supply => match (supply, record.intent()) {
+                (View::Lost | View::Gone, Intent::On) => fail_load_test(given),
+                (View::Lost | View::Gone, Intent::Off | Intent::AppShutdown) => cut(record),
+                (View::Settled | View::Good, Intent::On | Intent::Off | Intent::AppShutdown) => {
+                    stay
+                }
+            },
+            Situation::Deadline => match record.intent() {
+                Intent::On => Next {
+                    state: State::Starting { pi, until: pi.since.after(config.power_good_delay) },
+                    record: Record::OnPowered,
+                },
+                Intent::Off | Intent::AppShutdown => tell(given, pi, record),
+            },
+            Situation::Hold | Situation::PiDown | Situation::Request => stay,
+        },
+        State::Starting { pi, .. } => match situation {
+            Situation::Press => tell(given, pi, stored_as(Intent::Off, supply)),
+            Situation::Hold => cut(stored_as(Intent::Off, supply)),
+            Situation::Supply => match supply {
+                View::Gone => tell(given, pi, Record::unpowered(record.intent())),
+                View::Settled | View::Good | View::Lost => stay,
+            },
+            // While the supply is away `power_good` stays low: it may be lost for good (R9).
+            Situation::Deadline => match supply {
+                View::Settled | View::Good => Next { state: on(given, pi), record },
+                View::Lost | View::Gone => stay,
+            },
+            Situation::PiDown | Situation::Request => stay,
+        },
+        State::On { pi, close_at } => match situation {
+            Situation::Press => notice(given, pi, stored_as(Intent::Off, supply)),
+            Situation::Hold => cut(stored_as(Intent::Off, supply)),
+            Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
+            Situation::Supply => match supply {
+                View::Settled | View::Good => stay,
+                View::Lost => Next {
+                    state: State::Bridging {
+                        pi,
+                        load_switch: if now < close_at {
+                            LoadSwitch::Open
+                        } else {
+                            LoadSwitch::Closed
+                        },
+                    },
+                    record,
+                },
+                View::Gone => notice(given, pi, Record::unpowered(record.intent())),
+            },
+            Situation::PiDown | Situation::Deadline => stay,
+        },
+        State::Bridging { pi, load_switch } => match situation {
+            Situation::Press => notice(given, pi, stored_as(Intent::Off, supply)),
+            Situation::Hold => cut(stored_as(Intent::Off, supply)),
+            Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
+            Situation::Supply => match (supply, load_switch) {
+                (View::Settled | View::Good, LoadSwitch::Closed) => {
+                    Next { state: State::On { pi, close_at: now }, record }
+                }
+                (View::Settled | View::Good, LoadSwitch::Open) => {
+                    Next { state: on(given, pi), record }
+                }
+                (View::Lost, LoadSwitch::Closed | LoadSwitch::Open) => stay,
+                (View::Gone, LoadSwitch::Closed | LoadSwitch::Open) => {
+                    notice(given, pi, Record::unpowered(record.intent()))
+                }
+            },
+            Situation::PiDown | Situation::Deadline => stay,
+        },
+        State::Notice { pi, .. } => match situation {
+            Situation::Press => Next { state: *state, record: toggled(record, supply) },
+            Situation::Hold => cut(stored_as(Intent::Off, supply)),
+            Situation::Supply => match supply {
+                View::Gone => gone,
+                View::Settled | View::Good | View::Lost => stay,
+            },
+            Situation::Deadline => tell(given, pi, record),
+            Situation::PiDown | Situation::Request => stay,
+        },
+        State::Shutdown { pi, cut_at } => match situation {
+            Situation::Press => Next { state: *state, record: toggled(record, supply) },
+            Situation::Hold => cut(stored_as(Intent::Off, supply)),
+            // A line that became active is the Pi's word that it is down (R5).
+            Situation::PiDown | Situation::Request => {
+                let early = now.after(config.ack_margin);
+                Next { state: State::Shutdown { pi, cut_at: cut_at.min(early) }, record }
+            }
+            // Its return does not matter: the Pi was told (R6).
+            Situation::Supply => match supply {
+                View::Gone => gone,
+                View::Settled | View::Good | View::Lost => stay,
+            },
+            Situation::Deadline => cut(record),
+        },
+    }
+}
+
+/// Off, with a supply that settled: start what is wanted (R6, R7), note that the supply is back.
+fn when_settled(given: &Circumstances<'_>) -> Next {
+    let record = match given.record {
+        Record::Undefined | Record::OnPowered | Record::OnUnpowered => given.record,
+        // Reconnected: the intent is on from now.
+        Record::AppShutdownUnpowered => Record::OnPowered,
+        Record::OffPowered | Record::AppShutdownPowered => {
+            return Next { state: State::Off, record: given.record };
+        }
+        Record::OffUnpowered => {
+            return Next { state: State::Off, record: Record::OffPowered };
+        }
+    };
+    if given.now < given.start_at {
+        return Next { state: State::Off, record };
+    }
+    start(given, record)
+}
+
+fn start(given: &Circumstances<'_>, record: Record) -> Next {
+    let pi = Powered { since: given.now, caps: Caps::Unknown };
+    let until = given.now.after(given.config.load_test_window);
+    Next { state: State::LoadTest { pi, until }, record }
+}
+
+/// The supply did not carry the load (R8). The gap of any cut is kept too.
+fn fail_load_test(given: &Circumstances<'_>) -> Next {
+    let wait = given.backoff.max(given.config.repower_gap);
+    Next { state: State::Backoff { until: given.now.after(wait) }, record: given.record }
+}
+
+/// `power_good` is released now; the load switch follows (R7).
+const fn on(given: &Circumstances<'_>, pi: Powered) -> State {
+    State::On { pi, close_at: given.now.after(given.config.load_switch_delay) }
+}
+
+/// The loads are shed now; `power_good` follows (R2).
+const fn notice(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
+    let low_at = given.now.after(given.config.load_switch_lead);
+    Next { state: State::Notice { pi, low_at }, record }
+}
+
+/// `power_good` is low from now on. A Pi that may still be booting cannot listen yet: what is left
+/// of the boot allowance is added before the cut (R9).
+fn tell(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
+    let listens = pi.since.after(given.config.boot_allowance).max(given.now);
+    let cut_at = listens.after(given.config.shutdown_timeout);
+    Next { state: State::Shutdown { pi, cut_at }, record }
+}
+
+const fn stored_as(intent: Intent, supply: View) -> Record {
+    match supply {
+        View::Settled | View::Good => Record::powered(intent),
+        View::Lost | View::Gone => Record::unpowered(intent),
+    }
+}
+
+/// A press while a sequence runs turns what comes after it round: on becomes off, off becomes on.
+const fn toggled(record: Record, supply: View) -> Record {
+    match record.intent() {
+        Intent::On => stored_as(Intent::Off, supply),
+        Intent::Off | Intent::AppShutdown => stored_as(Intent::On, supply),
+    }
+}
