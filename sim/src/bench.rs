@@ -7,7 +7,11 @@
 //! A Pi that is running at time zero got there: the bench plugs the board in, lets the firmware start
 //! it, waits a minute and only then begins to record.
 
+mod stimuli;
+
 use firmware::signals::{InputLevels, StatusLed};
+
+use stimuli::Follow;
 
 use crate::dut::host::Host;
 use crate::dut::{Dut, Note, OutputPins};
@@ -15,13 +19,10 @@ use crate::kernel::{Key, Queue, Rank};
 use crate::plant::pi::RequestPolarity;
 use crate::plant::supercap::Supercap;
 use crate::plant::{Driven, Plant, Wiring};
-use crate::quantity::{Nanos, Volts};
-use crate::scenario::{
-    Act, Drift, Expect, Pin, Scenario, StartEeprom, StartPi, Stimulus, When, Window,
-};
+use crate::quantity::Nanos;
+use crate::scenario::{Expect, Pin, Scenario, StartEeprom, StartPi, Stimulus, When, Window};
 use crate::timeline::{
-    self, Button, Entry, Event, Mcu, Moment, Pi as Phase, Plug, SupplyEnable, SupplyGood, Timeline,
-    What,
+    self, Entry, Event, Mcu, Moment, Pi as Phase, Plug, SupplyEnable, SupplyGood, Timeline, What,
 };
 
 /// How long the Pi has been running at time zero.
@@ -30,9 +31,6 @@ const WARM: Nanos = Nanos::from_secs(60);
 const WARM_LIMIT: Nanos = Nanos::from_secs(600);
 /// Plant and device answer each other at most this often at one instant.
 const ROUNDS: u32 = 64;
-/// A ramp of the adapter's voltage is made of steps this high \[V\].
-pub const RAMP_STEP: f64 = 0.01;
-
 /// What became of a stimulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -138,19 +136,9 @@ enum Happening {
     Dut,
     Stimulus(usize),
     /// A later part of a stimulus.
-    Follow(usize, Follow),
+    Follow(Follow),
     /// A time that an expectation names.
     Mark(When),
-}
-
-/// The later parts of stimuli.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Follow {
-    Plug(Plug),
-    SupplyVoltage(Volts),
-    ReleaseButton,
-    NoiseEnds(Pin),
-    McuSupplyBack,
 }
 
 /// Something that waits for the `nth` occurrence of an event.
@@ -314,9 +302,7 @@ impl<'a> Bench<'a> {
                 self.instant(at, |_, _| {})
             }
             Happening::Stimulus(index) => self.instant(at, |bench, at| bench.strike(index, at)),
-            Happening::Follow(index, follow) => {
-                self.instant(at, |bench, at| bench.follow(index, follow, at))
-            }
+            Happening::Follow(follow) => self.instant(at, |bench, _| bench.follow(follow)),
             Happening::Mark(when) => {
                 self.run.resolved.push((when, at.saturating_sub(self.zero)));
                 self.instant(at, |_, _| {})?;
@@ -425,7 +411,7 @@ impl<'a> Bench<'a> {
         self.mcu = Mcu::Off;
         self.mcu_held_off = true;
         events.push(Event::Mcu(Mcu::Off));
-        let back = Happening::Follow(index, Follow::McuSupplyBack);
+        let back = Happening::Follow(Follow::McuSupplyBack);
         self.queue.schedule(at.saturating_add(lasting), Rank::Stimulus, back);
     }
 
@@ -526,133 +512,6 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// A stimulus strikes.
-    fn strike(&mut self, index: usize, at: Nanos) {
-        self.enter(at, What::Stimulus(index));
-        self.run.effects[index] = Effect::Nothing;
-        let mut events = std::mem::take(&mut self.events);
-        let stimulus = &self.scenario.stimuli[index];
-        let took = self.act(index, &stimulus.act, at, &mut events);
-        self.events = events;
-        if took {
-            self.run.effects[index] = Effect::Took;
-        }
-    }
-
-    fn act(&mut self, index: usize, act: &Act, at: Nanos, events: &mut Vec<Event>) -> bool {
-        let mut later = |after: Nanos, follow: Follow| {
-            let happening = Happening::Follow(index, follow);
-            self.queue.schedule(at.saturating_add(after), Rank::Stimulus, happening);
-        };
-        match *act {
-            Act::Unplug => self.plant.set_plug(Plug::Out),
-            Act::Plug => self.plant.set_plug(Plug::In),
-            Act::StripOff => self.plant.supply_mut().mains_off(at),
-            Act::StripOn => self.plant.supply_mut().mains_on(),
-            Act::Bounce { to, count, every } => {
-                let other = match to {
-                    Plug::In => Plug::Out,
-                    Plug::Out => Plug::In,
-                };
-                for n in 1..count {
-                    let plug = if n % 2 == 0 { to } else { other };
-                    later(every.saturating_mul(u64::from(n)), Follow::Plug(plug));
-                }
-                later(every.saturating_mul(u64::from(count)), Follow::Plug(to));
-                self.plant.set_plug(to)
-            }
-            Act::Sag { to, lasting } => {
-                if let Some(lasting) = lasting {
-                    later(lasting, Follow::SupplyVoltage(self.scenario.supply.voltage));
-                }
-                self.set_supply_voltage(to)
-            }
-            Act::Ramp { to, over } => {
-                let from = self.plant.supply().open_circuit();
-                let steps = ((to.0 - from).abs() / RAMP_STEP).ceil().max(1.0) as u64;
-                for step in 1..=steps {
-                    let share = step as f64 / steps as f64;
-                    let volts =
-                        if step == steps { to } else { Volts(from + (to.0 - from) * share) };
-                    let after = Nanos(over.0 / steps * step);
-                    later(after, Follow::SupplyVoltage(volts));
-                }
-                to.0 != from
-            }
-            Act::Press { lasting } => {
-                later(lasting, Follow::ReleaseButton);
-                self.plant.set_button(Button::Pressed)
-            }
-            Act::Hold => self.plant.set_button(Button::Pressed),
-            Act::Release => self.plant.set_button(Button::Released),
-            Act::Poweroff => self.plant.pi_mut().poweroff(at, events),
-            Act::Reboot => self.plant.pi_mut().reboot(at, events),
-            Act::Hang => self.plant.pi_mut().hang(events),
-            Act::ShutdownTakes(time) => {
-                let mut drift = Drift::default();
-                drift.pi.shutdown_time = Some(time);
-                self.plant.drift(&drift)
-            }
-            Act::Noise { pin, lasting } => {
-                later(lasting, Follow::NoiseEnds(pin));
-                self.plant.set_noise(pin, true)
-            }
-            Act::McuReset { cause, ram } => self.reset_mcu(at, cause, ram, events),
-            Act::CutDuringWrite { nth, tear, lasting } => {
-                self.write_cut = Some((index, lasting));
-                self.dut.cut_during_write(nth, tear);
-                // It takes effect when the write comes.
-                false
-            }
-            Act::Drift(ref drift) => self.plant.drift(drift),
-        }
-    }
-
-    fn reset_mcu(
-        &mut self,
-        at: Nanos,
-        cause: crate::scenario::ResetCause,
-        ram: crate::scenario::Ram,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let Some(levels) = self.inputs else {
-            return false;
-        };
-        if self.mcu == Mcu::Off {
-            return false;
-        }
-        events.push(Event::Mcu(Mcu::Reset));
-        self.dut.reset(at, cause, ram, levels);
-        true
-    }
-
-    fn set_supply_voltage(&mut self, to: Volts) -> bool {
-        let mut drift = Drift::default();
-        drift.supply.voltage = Some(to);
-        self.plant.drift(&drift)
-    }
-
-    fn follow(&mut self, _index: usize, follow: Follow, _at: Nanos) {
-        match follow {
-            Follow::Plug(plug) => {
-                self.plant.set_plug(plug);
-            }
-            Follow::SupplyVoltage(volts) => {
-                self.set_supply_voltage(volts);
-            }
-            Follow::ReleaseButton => {
-                self.plant.set_button(Button::Released);
-            }
-            Follow::NoiseEnds(pin) => {
-                self.plant.set_noise(pin, false);
-            }
-            Follow::McuSupplyBack => {
-                self.mcu_held_off = false;
-                self.events.push(Event::Mcu(Mcu::On));
-            }
-        }
-    }
-
     fn finish(mut self) -> Run {
         self.note_hold_up();
         self.run
@@ -663,7 +522,7 @@ const fn rank(happening: Happening) -> Rank {
     match happening {
         Happening::Plant => Rank::Plant,
         Happening::Dut => Rank::Dut,
-        Happening::Stimulus(_) | Happening::Follow(..) | Happening::Mark(_) => Rank::Stimulus,
+        Happening::Stimulus(_) | Happening::Follow(_) | Happening::Mark(_) => Rank::Stimulus,
     }
 }
 

@@ -9,8 +9,8 @@
 //! - a software shutdown turns off until a press or a reconnection of the supply;
 //! - losing the supply changes no intent.
 //!
-//! Where the promise leaves both answers open (the microcontroller lost its supply while it was
-//! deciding), the finding is undecided until the next action.
+//! Where the promise leaves both answers open (the microcontroller was reset or lost its supply while
+//! it was deciding), the finding is undecided until the next clear action.
 
 use firmware::record::Intent;
 use firmware::time::Millis;
@@ -27,9 +27,16 @@ use super::invariants::Found;
 /// A decision is settled, and stored, this long after what caused it.
 const DECIDING: Nanos = Nanos::SECOND;
 
-/// The presses that count: long enough, and begun with the microcontroller at work and the button
-/// seen released before.
-pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<Span> {
+/// Whether a press counts for certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counts {
+    Surely,
+    /// The microcontroller was reset or started during it: either answer is right.
+    Perhaps,
+}
+
+/// The presses long enough to count, begun with the microcontroller at work.
+pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<(Span, Counts)> {
     let debounce = nanos(scenario.config.debounce);
     let starts: Vec<Nanos> = history
         .events()
@@ -37,15 +44,17 @@ pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<Span> {
         .map(|(at, _)| at)
         .collect();
     let off = history.spans(Event::Mcu(Mcu::Off));
-    history
+    let long_enough = history
         .spans(Event::Button(Button::Pressed))
         .into_iter()
-        .filter(|press| {
-            let counted = press.from.saturating_add(debounce);
+        .filter(|press| !press.from_before && press.length() >= debounce);
+    long_enough
+        .map(|press| {
+            // The button must have been seen released, and then pressed, without a break.
             let restarted =
-                starts.iter().any(|at| *at <= counted && press.from < at.saturating_add(debounce));
-            let dead = off.iter().any(|span| span.from <= counted && press.from <= span.to);
-            !press.from_before && press.length() >= debounce && !restarted && !dead
+                starts.iter().any(|at| *at <= press.to && press.from < at.saturating_add(debounce));
+            let dead = off.iter().any(|span| span.from <= press.to && press.from <= span.to);
+            (press, if restarted || dead { Counts::Perhaps } else { Counts::Surely })
         })
         .collect()
 }
@@ -58,6 +67,7 @@ fn nanos(time: Millis) -> Nanos {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Press,
+    PerhapsPress,
     Hold,
     PiHalted,
     SupplyGone,
@@ -91,8 +101,12 @@ fn disturbs_the_request(act: &Act, scenario: &Scenario) -> bool {
 fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
     let config = &scenario.config;
     let mut actions = Vec::new();
-    for press in presses(scenario, history) {
-        actions.push((press.from.saturating_add(nanos(config.debounce)), Action::Press));
+    for (press, counts) in presses(scenario, history) {
+        let action = match counts {
+            Counts::Surely => Action::Press,
+            Counts::Perhaps => Action::PerhapsPress,
+        };
+        actions.push((press.from.saturating_add(nanos(config.debounce)), action));
         if press.length() >= nanos(config.forced_off_hold) {
             actions.push((press.from.saturating_add(nanos(config.forced_off_hold)), Action::Hold));
         }
@@ -181,10 +195,17 @@ impl<'a> Model<'a> {
                         Intent::On => Intent::Off,
                         Intent::Off | Intent::AppShutdown => Intent::On,
                     };
+                    // Turning round what is open leaves it open.
+                    let open = self.open;
                     self.decide(at, turned);
+                    self.open = open;
                 } else if good {
                     self.decide(at, Intent::On);
                 }
+            }
+            Action::PerhapsPress => {
+                self.press_began_on = fed;
+                self.open = true;
             }
             Action::Hold if fed && self.press_began_on => self.decide(at, Intent::Off),
             Action::Hold => {}
@@ -204,7 +225,7 @@ impl<'a> Model<'a> {
                 }
             }
             Action::McuOff => {
-                self.open = at.saturating_sub(self.decided) < DECIDING && at > self.decided;
+                self.open |= at.saturating_sub(self.decided) < DECIDING && at > self.decided;
             }
         }
     }
@@ -219,7 +240,7 @@ impl<'a> Model<'a> {
         let end = self.history.end;
         let quiet = end.saturating_sub(self.decided);
         if self.open {
-            return Found::undecided("the microcontroller lost its supply while it was deciding");
+            return Found::undecided("the microcontroller was reset while it was deciding");
         }
         if quiet < DECIDING {
             return Found::undecided("the run ends before the last intent is settled");

@@ -1,0 +1,152 @@
+//! What stimuli do to plant and device, and whether they changed anything.
+//!
+//! A stimulus strikes at one instant; what it does later (a release, the end of a sag, the contacts
+//! of a bounce) are its [`Follow`]s in the queue.
+
+use super::{Bench, Effect, Happening};
+use crate::kernel::Rank;
+use crate::quantity::{Nanos, Volts};
+use crate::scenario::{Act, Drift, Pin, Ram, ResetCause};
+use crate::timeline::{Button, Event, Mcu, Plug, What};
+
+/// A ramp of the adapter's voltage is made of steps this high \[V\].
+const RAMP_STEP: f64 = 0.01;
+
+/// The later parts of stimuli.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Follow {
+    Plug(Plug),
+    SupplyVoltage(Volts),
+    ReleaseButton,
+    NoiseEnds(Pin),
+    McuSupplyBack,
+}
+
+impl Bench<'_> {
+    /// A stimulus strikes.
+    pub(super) fn strike(&mut self, index: usize, at: Nanos) {
+        self.enter(at, What::Stimulus(index));
+        self.run.effects[index] = Effect::Nothing;
+        let mut events = std::mem::take(&mut self.events);
+        let stimulus = &self.scenario.stimuli[index];
+        let took = self.act(index, &stimulus.act, at, &mut events);
+        self.events = events;
+        if took {
+            self.run.effects[index] = Effect::Took;
+        }
+    }
+
+    fn act(&mut self, index: usize, act: &Act, at: Nanos, events: &mut Vec<Event>) -> bool {
+        let mut later = |after: Nanos, follow: Follow| {
+            let happening = Happening::Follow(follow);
+            self.queue.schedule(at.saturating_add(after), Rank::Stimulus, happening);
+        };
+        match *act {
+            Act::Unplug => self.plant.set_plug(Plug::Out),
+            Act::Plug => self.plant.set_plug(Plug::In),
+            Act::StripOff => self.plant.supply_mut().mains_off(at),
+            Act::StripOn => self.plant.supply_mut().mains_on(),
+            Act::Bounce { to, count, every } => {
+                let other = match to {
+                    Plug::In => Plug::Out,
+                    Plug::Out => Plug::In,
+                };
+                for n in 1..count {
+                    let plug = if n % 2 == 0 { to } else { other };
+                    later(every.saturating_mul(u64::from(n)), Follow::Plug(plug));
+                }
+                later(every.saturating_mul(u64::from(count)), Follow::Plug(to));
+                self.plant.set_plug(to)
+            }
+            Act::Sag { to, lasting } => {
+                if let Some(lasting) = lasting {
+                    later(lasting, Follow::SupplyVoltage(self.scenario.supply.voltage));
+                }
+                self.set_supply_voltage(to)
+            }
+            Act::Ramp { to, over } => {
+                let from = self.plant.supply().open_circuit();
+                let steps = ((to.0 - from).abs() / RAMP_STEP).ceil().max(1.0) as u64;
+                for step in 1..=steps {
+                    let share = step as f64 / steps as f64;
+                    let volts =
+                        if step == steps { to } else { Volts(from + (to.0 - from) * share) };
+                    let after = Nanos(over.0 / steps * step);
+                    later(after, Follow::SupplyVoltage(volts));
+                }
+                to.0 != from
+            }
+            Act::Press { lasting } => {
+                later(lasting, Follow::ReleaseButton);
+                self.plant.set_button(Button::Pressed)
+            }
+            Act::Hold => self.plant.set_button(Button::Pressed),
+            Act::Release => self.plant.set_button(Button::Released),
+            Act::Poweroff => self.plant.pi_mut().poweroff(at, events),
+            Act::Reboot => self.plant.pi_mut().reboot(at, events),
+            Act::Hang => self.plant.pi_mut().hang(events),
+            Act::ShutdownTakes(time) => {
+                let mut drift = Drift::default();
+                drift.pi.shutdown_time = Some(time);
+                self.plant.drift(&drift)
+            }
+            Act::Noise { pin, lasting } => {
+                later(lasting, Follow::NoiseEnds(pin));
+                self.plant.set_noise(pin, true)
+            }
+            Act::McuReset { cause, ram } => self.reset_mcu(at, cause, ram, events),
+            Act::CutDuringWrite { nth, tear, lasting } => {
+                self.write_cut = Some((index, lasting));
+                self.dut.cut_during_write(nth, tear);
+                // It takes effect when the write comes.
+                false
+            }
+            Act::Drift(ref drift) => self.plant.drift(drift),
+        }
+    }
+
+    fn reset_mcu(
+        &mut self,
+        at: Nanos,
+        cause: ResetCause,
+        ram: Ram,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let Some(levels) = self.inputs else {
+            return false;
+        };
+        if self.mcu == Mcu::Off {
+            return false;
+        }
+        events.push(Event::Mcu(Mcu::Reset));
+        self.dut.reset(at, cause, ram, levels);
+        true
+    }
+
+    fn set_supply_voltage(&mut self, to: Volts) -> bool {
+        let mut drift = Drift::default();
+        drift.supply.voltage = Some(to);
+        self.plant.drift(&drift)
+    }
+
+    pub(super) fn follow(&mut self, follow: Follow) {
+        match follow {
+            Follow::Plug(plug) => {
+                self.plant.set_plug(plug);
+            }
+            Follow::SupplyVoltage(volts) => {
+                self.set_supply_voltage(volts);
+            }
+            Follow::ReleaseButton => {
+                self.plant.set_button(Button::Released);
+            }
+            Follow::NoiseEnds(pin) => {
+                self.plant.set_noise(pin, false);
+            }
+            Follow::McuSupplyBack => {
+                self.mcu_held_off = false;
+                self.events.push(Event::Mcu(Mcu::On));
+            }
+        }
+    }
+}
