@@ -3,7 +3,7 @@
 //! The snapshots under `tests/snapshots/scenarios/` are the reviewed text. After a change that is
 //! meant to move them: `INSTA_UPDATE=always cargo test --test scenarios`, then read the diff.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use holdup::scenario;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-fn check(file: &PathBuf, root: &Path) -> Result<(), Failed> {
+fn check(file: &Path, root: &Path) -> Result<(), Failed> {
     let scenario = scenario::load(file, root).map_err(|problems| problems.to_string())?;
     let ran = suite::run(scenario);
     let text = view::text::full(&ran);

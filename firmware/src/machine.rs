@@ -232,11 +232,22 @@ impl Machine {
         }
     }
 
-    /// How long a loss is bridged now (R1, R10).
+    /// How long a loss is bridged now (R1). With capacitors that were not yet seen charged there is
+    /// no energy to wait with before the Pi is told (R10).
     const fn bridge(&self, config: &Config) -> Millis {
-        match self.state.powered() {
-            Some(Powered { caps: Caps::Unknown, .. }) => config.uncharged_bridge,
-            Some(Powered { caps: Caps::Charged, .. }) | None => config.bridge,
+        match self.state {
+            State::Starting { pi, .. } | State::On { pi, .. } | State::Bridging { pi, .. } => {
+                match pi.caps {
+                    Caps::Unknown => config.uncharged_bridge,
+                    Caps::Charged => config.bridge,
+                }
+            }
+            State::Off
+            | State::Gap { .. }
+            | State::Backoff { .. }
+            | State::LoadTest { .. }
+            | State::Notice { .. }
+            | State::Shutdown { .. } => config.bridge,
         }
     }
 

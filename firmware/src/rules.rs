@@ -77,7 +77,7 @@ pub struct Next {
 pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>) -> Next {
     let Circumstances { config, now, supply, record, .. } = *given;
     let stay = Next { state: *state, record };
-    let gone = Next { state: *state, record: Record::unpowered(record.intent()) };
+    let noted = Next { state: *state, record: noted(supply, record) };
     let cut = |record| Next { state: State::Gap { until: now.after(config.repower_gap) }, record };
     match *state {
         State::Off => match situation {
@@ -89,7 +89,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             },
             Situation::Supply => match supply {
                 View::Settled => when_settled(given),
-                View::Gone => gone,
+                View::Gone => noted,
                 View::Good | View::Lost => stay,
             },
             Situation::Hold | Situation::PiDown | Situation::Request | Situation::Deadline => stay,
@@ -99,10 +99,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
                 View::Settled | View::Good => Next { state: *state, record: Record::OnPowered },
                 View::Lost | View::Gone => stay,
             },
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
+            Situation::Supply => noted,
             Situation::Deadline => Next { state: State::Off, record },
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
@@ -112,10 +109,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
                 View::Settled => start(given, record),
                 View::Good | View::Lost | View::Gone => stay,
             },
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
+            Situation::Supply => noted,
             Situation::Deadline => Next { state: State::Off, record },
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
@@ -194,10 +188,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
         State::Notice { pi, .. } => match situation {
             Situation::Press => Next { state: *state, record: toggled(record, supply) },
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
+            Situation::Supply => noted,
             Situation::Deadline => tell(given, pi, record),
             Situation::PiDown | Situation::Request => stay,
         },
@@ -210,10 +201,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
                 Next { state: State::Shutdown { pi, cut_at: cut_at.min(early) }, record }
             }
             // Its return does not matter: the Pi was told (R6).
-            Situation::Supply => match supply {
-                View::Gone => gone,
-                View::Settled | View::Good | View::Lost => stay,
-            },
+            Situation::Supply => noted,
             Situation::Deadline => cut(record),
         },
     }
@@ -269,10 +257,21 @@ fn tell(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
     Next { state: State::Shutdown { pi, cut_at }, record }
 }
 
+/// A loss that is still being bridged is none: only an outage makes a record unpowered (R1).
 const fn stored_as(intent: Intent, supply: View) -> Record {
     match supply {
-        View::Settled | View::Good => Record::powered(intent),
-        View::Lost | View::Gone => Record::unpowered(intent),
+        View::Settled | View::Good | View::Lost => Record::powered(intent),
+        View::Gone => Record::unpowered(intent),
+    }
+}
+
+/// What the supply does while the Pi is off or going down: an outage is remembered, and its end
+/// after a software shutdown means that the Pi is wanted on again.
+const fn noted(supply: View, record: Record) -> Record {
+    match (supply, record) {
+        (View::Gone, _) => Record::unpowered(record.intent()),
+        (View::Settled, Record::AppShutdownUnpowered) => Record::OnPowered,
+        (View::Settled | View::Good | View::Lost, _) => record,
     }
 }
 

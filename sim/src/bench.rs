@@ -136,7 +136,7 @@ enum Happening {
     Dut,
     Stimulus(usize),
     /// A later part of a stimulus.
-    Follow(Follow),
+    Follow(usize, Follow),
     /// A time that an expectation names.
     Mark(When),
 }
@@ -302,7 +302,9 @@ impl<'a> Bench<'a> {
                 self.instant(at, |_, _| {})
             }
             Happening::Stimulus(index) => self.instant(at, |bench, at| bench.strike(index, at)),
-            Happening::Follow(follow) => self.instant(at, |bench, _| bench.follow(follow)),
+            Happening::Follow(index, follow) => {
+                self.instant(at, |bench, _| bench.follow(index, follow))
+            }
             Happening::Mark(when) => {
                 self.run.resolved.push((when, at.saturating_sub(self.zero)));
                 self.instant(at, |_, _| {})?;
@@ -411,7 +413,7 @@ impl<'a> Bench<'a> {
         self.mcu = Mcu::Off;
         self.mcu_held_off = true;
         events.push(Event::Mcu(Mcu::Off));
-        let back = Happening::Follow(Follow::McuSupplyBack);
+        let back = Happening::Follow(index, Follow::McuSupplyBack);
         self.queue.schedule(at.saturating_add(lasting), Rank::Stimulus, back);
     }
 
@@ -522,7 +524,7 @@ const fn rank(happening: Happening) -> Rank {
     match happening {
         Happening::Plant => Rank::Plant,
         Happening::Dut => Rank::Dut,
-        Happening::Stimulus(_) | Happening::Follow(_) | Happening::Mark(_) => Rank::Stimulus,
+        Happening::Stimulus(_) | Happening::Follow(..) | Happening::Mark(_) => Rank::Stimulus,
     }
 }
 

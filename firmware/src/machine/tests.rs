@@ -192,8 +192,8 @@ fn r3_a_press_while_bridging_ends_off() {
     board.press(100_500, 100);
     board.at(101_000, BACK);
     board.run_until(200_000);
-    let stored = (100_520, Change::Store(Record::OffUnpowered));
-    assert_eq!(board.pins()[0], stored);
+    let stored = (100_520, Change::Store(Record::OffPowered));
+    assert_eq!(board.pins()[0], stored, "a loss that is being bridged is none");
     assert_eq!(board.machine.record(), Record::OffPowered);
     assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off);
 }

@@ -38,7 +38,7 @@ impl Bench<'_> {
 
     fn act(&mut self, index: usize, act: &Act, at: Nanos, events: &mut Vec<Event>) -> bool {
         let mut later = |after: Nanos, follow: Follow| {
-            let happening = Happening::Follow(follow);
+            let happening = Happening::Follow(index, follow);
             self.queue.schedule(at.saturating_add(after), Rank::Stimulus, happening);
         };
         match *act {
@@ -129,24 +129,21 @@ impl Bench<'_> {
         self.plant.drift(&drift)
     }
 
-    pub(super) fn follow(&mut self, follow: Follow) {
-        match follow {
-            Follow::Plug(plug) => {
-                self.plant.set_plug(plug);
-            }
-            Follow::SupplyVoltage(volts) => {
-                self.set_supply_voltage(volts);
-            }
-            Follow::ReleaseButton => {
-                self.plant.set_button(Button::Released);
-            }
-            Follow::NoiseEnds(pin) => {
-                self.plant.set_noise(pin, false);
-            }
+    /// A later part of a stimulus.
+    pub(super) fn follow(&mut self, index: usize, follow: Follow) {
+        let changed = match follow {
+            Follow::Plug(plug) => self.plant.set_plug(plug),
+            Follow::SupplyVoltage(volts) => self.set_supply_voltage(volts),
+            Follow::ReleaseButton => self.plant.set_button(Button::Released),
+            Follow::NoiseEnds(pin) => self.plant.set_noise(pin, false),
             Follow::McuSupplyBack => {
                 self.mcu_held_off = false;
                 self.events.push(Event::Mcu(Mcu::On));
+                true
             }
+        };
+        if changed {
+            self.run.effects[index] = Effect::Took;
         }
     }
 }

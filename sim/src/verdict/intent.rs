@@ -26,6 +26,10 @@ use super::invariants::Found;
 
 /// A decision is settled, and stored, this long after what caused it.
 const DECIDING: Nanos = Nanos::SECOND;
+/// The Pi's line is not understood earlier than this after the Pi halted: two of its pulses.
+const UNDERSTANDING: Nanos = Nanos::from_millis(300);
+/// A journal write keeps the firmware from looking for this long at most.
+const STALL: Nanos = Nanos::from_millis(14);
 
 /// Whether a press counts for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,19 +48,48 @@ pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<(Span, 
         .map(|(at, _)| at)
         .collect();
     let off = history.spans(Event::Mcu(Mcu::Off));
-    let long_enough = history
-        .spans(Event::Button(Button::Pressed))
+    groups(&history.spans(Event::Button(Button::Pressed)), debounce)
         .into_iter()
-        .filter(|press| !press.from_before && press.length() >= debounce);
-    long_enough
-        .map(|press| {
+        .filter_map(|group| {
+            let steady = group.iter().find(|contact| contact.length() >= debounce)?;
+            let last = group.last()?;
+            let press = Span { to: last.to, to_end: last.to_end, ..*steady };
             // The button must have been seen released, and then pressed, without a break.
             let restarted =
                 starts.iter().any(|at| *at <= press.to && press.from < at.saturating_add(debounce));
             let dead = off.iter().any(|span| span.from <= press.to && press.from <= span.to);
-            (press, if restarted || dead { Counts::Perhaps } else { Counts::Surely })
+            let unsure = restarted || dead || is_close_call(&group, debounce);
+            let counts = if unsure { Counts::Perhaps } else { Counts::Surely };
+            (!press.from_before).then_some((press, counts))
         })
         .collect()
+}
+
+/// Contacts with breaks shorter than the debounce time between them belong together.
+fn groups(contacts: &[Span], debounce: Nanos) -> Vec<Vec<Span>> {
+    let mut groups: Vec<Vec<Span>> = Vec::new();
+    for contact in contacts {
+        let last = groups.last_mut().filter(|group| {
+            group.last().is_some_and(|last| contact.from.saturating_sub(last.to) < debounce)
+        });
+        match last {
+            Some(group) => group.push(*contact),
+            None => groups.push(vec![*contact]),
+        }
+    }
+    groups
+}
+
+/// Whether a contact, or a break after it, lasts about as long as it must: a clock of whole
+/// milliseconds and a journal write under way make either answer right.
+fn is_close_call(group: &[Span], debounce: Nanos) -> bool {
+    let close = |length: Nanos| {
+        length.saturating_add(Nanos::MILLISECOND) >= debounce
+            && length < debounce.saturating_add(STALL)
+    };
+    let contacts = group.iter().map(Span::length);
+    let breaks = group.windows(2).map(|pair| pair[1].from.saturating_sub(pair[0].to));
+    group.len() > 1 && contacts.chain(breaks).any(close)
 }
 
 fn nanos(time: Millis) -> Nanos {
@@ -210,10 +243,11 @@ impl<'a> Model<'a> {
             Action::Hold if fed && self.press_began_on => self.decide(at, Intent::Off),
             Action::Hold => {}
             Action::PiHalted => {
-                let told = !self.is(Event::PowerGood(PowerGood::Released), at);
+                // A notice this early was decided before the Pi's line could be understood.
+                let understood = at.saturating_add(UNDERSTANDING).min(self.history.end);
+                let told = !self.is(Event::PowerGood(PowerGood::Released), understood);
                 if fed && !told {
                     self.decide(at, Intent::AppShutdown);
-                    self.reconnecting = !good;
                 }
             }
             Action::SupplyGone => self.reconnecting |= self.intent == Intent::AppShutdown,
