@@ -14,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 use crate::scenario::{self, ProblemKind, Problems, Scenario};
 use crate::suite::{self, Ran, Summary};
 use crate::verdict::Status;
-use crate::{parts, view};
+use crate::{fidelity, parts, view};
 
 /// Will this firmware, on this board, bring the Pi down safely, and with how much to spare?
 #[derive(Parser)]
@@ -66,6 +66,8 @@ enum Command {
     Schema,
     /// List the built-in parts.
     Parts,
+    /// Compare the model with what the board's author claims and measured (Markdown).
+    Fidelity,
     /// Ask the firmware about itself.
     Firmware {
         #[command(subcommand)]
@@ -157,6 +159,7 @@ fn run(command: Command) -> io::Result<u8> {
             print(&parts::list().iter().map(part_entry).collect::<String>())?;
             Ok(PASSED)
         }
+        Command::Fidelity => print(&fidelity::page()).map(|()| PASSED),
         Command::Firmware { command } => {
             let config = firmware::Config::DEFAULT;
             print(&match command {

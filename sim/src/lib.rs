@@ -9,6 +9,7 @@ pub mod bench;
 pub mod cli;
 pub mod document;
 pub mod dut;
+pub mod fidelity;
 pub mod kernel;
 pub mod parts;
 pub mod plant;

@@ -112,6 +112,8 @@ pub struct Plant {
     /// VSYS while something last fed it \[V\].
     fed_vsys: f64,
     crossing: Option<Nanos>,
+    /// Something was done to the plant, or is due in it, that [`Plant::settle`] has not seen.
+    touched: bool,
     visible: Visible,
 }
 
@@ -170,6 +172,7 @@ impl Plant {
             point,
             fed_vsys: 0.0,
             crossing: None,
+            touched: true,
             visible,
         };
         plant.settle(&mut Vec::new());
@@ -193,6 +196,7 @@ impl Plant {
 
     /// Moves the continuous state to `now`; nothing else changes.
     pub fn advance(&mut self, now: Nanos) {
+        self.touched |= self.next().is_some_and(|at| at <= now);
         let elapsed = now.saturating_sub(self.now);
         if elapsed > Nanos::ZERO {
             self.caps.advance(self.point.drive, elapsed.as_secs_f64());
@@ -202,6 +206,9 @@ impl Plant {
 
     /// Does what is due at this instant, solves the circuit, reports what changed.
     pub fn settle(&mut self, events: &mut Vec<Event>) {
+        if !std::mem::take(&mut self.touched) {
+            return;
+        }
         self.supply.advance(self.now);
         let vscap = self.vscap();
         self.ltc4041.advance(self.now, self.vsys(), vscap);
@@ -437,6 +444,7 @@ impl Plant {
 
     /// The Pi, for what is done to it.
     pub fn pi_mut(&mut self) -> &mut Pi {
+        self.touched = true;
         &mut self.pi
     }
 
@@ -447,6 +455,7 @@ impl Plant {
 
     /// The adapter, for what is done to it.
     pub fn supply_mut(&mut self) -> &mut Supply {
+        self.touched = true;
         &mut self.supply
     }
 
@@ -462,26 +471,31 @@ impl Plant {
 
     /// Moves the plug; says whether that changed anything.
     pub fn set_plug(&mut self, plug: Plug) -> bool {
+        self.touched = true;
         self.cable.set_plug(plug)
     }
 
     /// Moves the button; says whether that changed anything.
     pub fn set_button(&mut self, button: Button) -> bool {
+        self.touched = true;
         std::mem::replace(&mut self.button, button) != button
     }
 
     /// Starts or ends noise that inverts a pin; says whether that changed anything.
     pub fn set_noise(&mut self, pin: Pin, noise: bool) -> bool {
+        self.touched = true;
         std::mem::replace(&mut self.noise[pin as usize], noise) != noise
     }
 
     /// Puts the capacitors at a voltage \[V\].
     pub fn set_vscap(&mut self, voltage: f64) {
+        self.touched = true;
         self.caps = Supercap::new(self.caps.parameters, voltage);
     }
 
     /// Changes constants; says whether that changed anything.
     pub fn drift(&mut self, drift: &Drift) -> bool {
+        self.touched = true;
         let before = self.wiring.clone();
         let wiring = &mut self.wiring;
         wiring.board = before.board.clone().with(&drift.board);
@@ -503,6 +517,7 @@ impl Plant {
         if driven == self.driven {
             return;
         }
+        self.touched = true;
         let before = std::mem::replace(&mut self.driven, driven);
         // In the order of the firmware's rule: the supply first.
         if before.supply_enable != driven.supply_enable {
