@@ -4,11 +4,13 @@
 //! `tests/snapshots/bad_input__<name>.snap`. Review changes with `cargo insta review`, or accept
 //! them with `INSTA_UPDATE=always cargo test --test bad_input`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use holdup::parts::Library;
 use holdup::scenario::{self, ProblemKind, Problems};
+use serde_json::Value as Json;
 
 fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")
@@ -136,8 +138,9 @@ fn a_scenarios_own_parts_win_and_are_checked() {
     let builtin = tests_folder().join("../scenarios/parts/caps/25f.json");
     let builtin = fs::read_to_string(builtin).unwrap();
     fs::write(caps.join("25f.json"), builtin.replace("16.5 F", "17 F")).unwrap();
+    let wrong = builtin.replace("\"schema\": 1", "\"schema\": 2");
     let wrong =
-        builtin.replace("16.5 F", "0 F").replace("\"leakage\": \"makers", "\"leak\": \"makers");
+        wrong.replace("16.5 F", "0 F").replace("\"leakage\": \"makers", "\"leak\": \"makers");
     fs::write(caps.join("wrong.json"), wrong).unwrap();
     let text = fs::read_to_string(tests_folder().join("good/smallest.json")).unwrap();
     fs::write(theme.join("one.json"), &text).unwrap();
@@ -184,6 +187,77 @@ fn the_schema_is_up_to_date() {
     );
 }
 
+/// Together the good files use whatever the schema offers, so that all of it is read by some test.
+/// Words are compared without their places; events are too many, of them the subjects suffice.
+#[test]
+fn the_good_files_use_everything() {
+    let mut offered = BTreeSet::new();
+    let schema: Json = serde_json::from_str(&scenario::json_schema()).unwrap();
+    offers(&schema, &mut offered);
+    let mut used = BTreeSet::new();
+    for file in files("good") {
+        let file: Json = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        uses(&file, &mut used);
+    }
+    let unused: Vec<_> = offered.difference(&used).collect();
+    assert!(unused.is_empty(), "use these in tests/good/everything.json: {unused:?}");
+}
+
+/// The reference names whatever the schema offers.
+#[test]
+fn the_reference_names_everything() {
+    let mut offered = BTreeSet::new();
+    offers(&serde_json::from_str(&scenario::json_schema()).unwrap(), &mut offered);
+    let reference = fs::read_to_string(tests_folder().join("../docs/scenario-format.md")).unwrap();
+    let named = |word: &String| {
+        [format!("`{word}`"), format!("\"{word}\"")].iter().any(|word| reference.contains(word))
+    };
+    // Of the invariants only the first and the last.
+    let is_invariant = |word: &String| word.starts_with('O');
+    let unnamed: Vec<_> =
+        offered.iter().filter(|word| !named(word) && !is_invariant(word)).collect();
+    assert!(unnamed.is_empty(), "docs/scenario-format.md does not name {unnamed:?}");
+}
+
+/// The keys and words in a schema.
+fn offers(schema: &Json, words: &mut BTreeSet<String>) {
+    match schema {
+        Json::Array(items) => items.iter().for_each(|item| offers(item, words)),
+        Json::Object(map) if map.get("format").is_some_and(|format| format == "event") => {}
+        Json::Object(map) => {
+            if let Some(Json::Object(properties)) = map.get("properties") {
+                words.extend(properties.keys().cloned());
+            }
+            let listed = map.get("enum").and_then(Json::as_array).into_iter().flatten();
+            let listed = listed.chain(map.get("const")).filter_map(Json::as_str);
+            words.extend(listed.map(str::to_owned));
+            for (key, value) in map {
+                if key != "FinalStates" {
+                    offers(value, words);
+                } else if let Some(Json::Object(subjects)) = value.get("properties") {
+                    words.extend(subjects.keys().cloned());
+                }
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+/// The keys and texts in a document.
+fn uses(document: &Json, words: &mut BTreeSet<String>) {
+    match document {
+        Json::Array(items) => items.iter().for_each(|item| uses(item, words)),
+        Json::Object(map) => {
+            words.extend(map.keys().cloned());
+            map.values().for_each(|value| uses(value, words));
+        }
+        Json::String(text) => {
+            words.insert(text.clone());
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
 mod properties {
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -209,6 +283,15 @@ mod properties {
         "\n",
         "99999999999999999999",
     ];
+
+    /// What the schema accepts, the types accept as well: no problem is serde's.
+    fn shape_and_types_agree(text: &str) -> Result<(), TestCaseError> {
+        if let Err(problems) = parse("x.json", text) {
+            let shown = problems.render(false);
+            prop_assert!(!shown.contains("cannot be read"), "{shown}");
+        }
+        Ok(())
+    }
 
     proptest! {
         #[test]
@@ -236,7 +319,7 @@ mod properties {
                 text.splice(start..end, SPLICES[splice].chars());
             }
             let text: String = text.into_iter().collect();
-            let _ = parse("x.json", &text).map_err(|problems| problems.render(false));
+            shape_and_types_agree(&text)?;
         }
 
         #[test]
@@ -251,7 +334,7 @@ mod properties {
             let index = value.index(pieces.len());
             let new = new.replace(['"', '\\'], "");
             pieces[index] = &new;
-            let _ = parse("x.json", &pieces.join("\"")).map_err(|problems| problems.render(false));
+            shape_and_types_agree(&pieces.join("\""))?;
         }
     }
 }

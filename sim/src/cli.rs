@@ -142,17 +142,18 @@ fn run(command: Command) -> io::Result<u8> {
         }
         Command::Check { paths } => match load(&paths, None) {
             Ok(scenarios) => {
-                print(&format!("{} scenarios, no problems\n", scenarios.len()))?;
+                let plural = if scenarios.len() == 1 { "" } else { "s" };
+                print(&format!("{} scenario{plural}, no problems\n", scenarios.len()))?;
                 Ok(PASSED)
             }
-            Err(problems) => report(&problems),
+            Err(problems) => Ok(report(&problems)),
         },
         Command::List { paths, filter } => match load(&paths, filter.filter.as_deref()) {
             Ok(scenarios) => {
                 print(&scenarios.iter().map(list_entry).collect::<String>())?;
                 Ok(PASSED)
             }
-            Err(problems) => report(&problems),
+            Err(problems) => Ok(report(&problems)),
         },
         Command::Schema => print(&scenario::json_schema()).map(|()| PASSED),
         Command::Parts => {
@@ -172,7 +173,7 @@ fn run(command: Command) -> io::Result<u8> {
 }
 
 fn list_entry(scenario: &Scenario) -> String {
-    format!("{:<44}{}\n", scenario.name, scenario.purpose)
+    format!("{:<43} {}\n", scenario.name, scenario.purpose)
 }
 
 fn part_entry(part: &parts::PartInfo) -> String {
@@ -195,7 +196,7 @@ fn run_scenarios(
 ) -> io::Result<u8> {
     let scenarios = match load(paths, filter.filter.as_deref()) {
         Ok(scenarios) => scenarios,
-        Err(problems) => return report(&problems),
+        Err(problems) => return Ok(report(&problems)),
     };
     let results = match suite::run_all(scenarios, jobs) {
         Ok(results) => results,
@@ -255,12 +256,13 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Problems are the answer to bad input, so they go where diagnostics go.
-fn report(problems: &Problems) -> io::Result<u8> {
+/// Problems are the answer to bad input, so they go where diagnostics go. That nobody reads them
+/// there changes no exit code.
+fn report(problems: &Problems) -> u8 {
     let color = io::stderr().is_terminal();
-    io::stderr().lock().write_all(problems.render(color).as_bytes())?;
-    Ok(match problems.kind() {
+    let _ = io::stderr().lock().write_all(problems.render(color).as_bytes());
+    match problems.kind() {
         ProblemKind::Io => ENVIRONMENT,
         ProblemKind::BadInput => BAD_INPUT,
-    })
+    }
 }

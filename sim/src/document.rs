@@ -2,14 +2,15 @@
 //!
 //! A document is read in three steps. `source` parses strict JSON and remembers where everything
 //! stands. `shape` holds it against the JSON Schema that is generated from the very Rust types
-//! the file is read into, and collects everything that does not fit. Only a document without such
-//! problems is deserialized; checks of meaning follow in the module that owns the type and point
-//! back into the source by path.
+//! the file is read into, and collects everything that does not fit. `pieces` hands out the values
+//! that do; checks of meaning follow in the module that owns the type and point back into the
+//! source by path. All problems of a document come together.
 //!
 //! Assumes that the types' schema keeps to the subset that `shape` knows (its head lists it).
 //! Leaves out I/O, except for reading one file whole with a limit on its size.
 
 mod format;
+mod pieces;
 mod problem;
 mod schema;
 mod shape;
@@ -19,6 +20,7 @@ mod suggest;
 pub use problem::{Place, Problem, ProblemKind, Problems};
 
 pub(crate) use format::{EVENT, MAGNITUDE};
+pub(crate) use pieces::{Document, Piece};
 pub(crate) use shape::Shape;
 pub(crate) use source::Source;
 pub(crate) use suggest::{closest, listed};
@@ -27,26 +29,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
-
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
-
-/// Reads `text` as a `T`, whose shape is `shape`.
-pub(crate) fn read<'a, T: DeserializeOwned>(
-    path: &'a str,
-    text: &'a str,
-    shape: &Shape,
-) -> Result<(Source<'a>, T), Problems> {
-    let source = Source::parse(path, text)?;
-    let mut problems = source.slips();
-    problems.extend(shape.misfits(&source));
-    Problems::check(problems)?;
-    match serde_json::from_str(text) {
-        Ok(value) => Ok((source, value)),
-        Err(error) => Err(source.serde_problem(&error).into()),
-    }
-}
 
 /// The text of a file, if it is a readable file of a sane size that holds text.
 pub(crate) fn text_of(path: &Path) -> Result<String, Problems> {

@@ -44,6 +44,8 @@ pub fn run_all(
     if jobs == 1 {
         return Ok(scenarios.into_iter().map(run).collect());
     }
+    // More threads than scenarios would only cost.
+    let jobs = jobs.min(scenarios.len());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     Ok(pool.install(|| scenarios.into_par_iter().map(run).collect()))
 }

@@ -21,7 +21,7 @@ pub enum ProblemKind {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Whose fault it is.
     pub kind: ProblemKind,
@@ -34,10 +34,12 @@ pub struct Problem {
 }
 
 /// A place in a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file, as it was named.
     pub path: String,
+    /// Bytes from the start of the file.
+    pub offset: usize,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -113,8 +115,8 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with what was read; never empty.
-#[derive(Clone, Debug)]
+/// Everything that is wrong with what was read.
+#[derive(Clone, Debug, Default)]
 pub struct Problems {
     list: Vec<Problem>,
     left_out: usize,
@@ -154,9 +156,11 @@ impl Problems {
         self.list.iter().map(|problem| problem.kind).max().unwrap_or(ProblemKind::BadInput)
     }
 
-    /// These and those.
+    /// These and those; what several files share, such as a part that is wrong, is told once.
     pub fn append(&mut self, other: Self) {
-        self.list.extend(other.list);
+        let new: Vec<_> =
+            other.list.into_iter().filter(|problem| !self.list.contains(problem)).collect();
+        self.list.extend(new);
         self.left_out += other.left_out;
     }
 

@@ -3,6 +3,8 @@
 //! Strict JSON: comments and trailing commas are understood but are problems, all of them named
 //! at once. Nesting is limited far below what could exhaust the stack.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jsonc_parser::ast::Value;
@@ -23,6 +25,8 @@ pub(crate) struct Source<'a> {
     text: &'a str,
     root: Value<'a>,
     slips: Vec<(Range<usize>, Slip)>,
+    /// The text with blanks in place of the slips: strict JSON, everything where it was.
+    plain: Cow<'a, str>,
     /// Where each line but the first starts.
     lines: Vec<usize>,
 }
@@ -58,13 +62,16 @@ impl<'a> Source<'a> {
         if let Some(deep) = too_deep(&root, 0) {
             return Err(text_only.depth_problem(deep).into());
         }
-        if slips.is_empty()
-            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text)
-        {
-            return Err(text_only.serde_problem(&error).into());
-        }
+        let plain = blanked(text, &slips);
+        let checked = serde_json::from_str::<serde::de::IgnoredAny>(&plain);
         let lines = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
-        Ok(Self { path, text, root, slips, lines })
+        let source = Self { path, text, root, slips, plain, lines };
+        if let Err(error) = checked {
+            let mut problems = source.slips();
+            problems.push(text_only.serde_problem(&error));
+            Problems::check(problems)?;
+        }
+        Ok(source)
     }
 
     /// The whole document.
@@ -95,9 +102,9 @@ impl<'a> Source<'a> {
         Bare { path: self.path, text: self.text }.problem(range, message, label)
     }
 
-    /// A problem that serde found although the shape fitted.
-    pub(crate) fn serde_problem(&self, error: &serde_json::Error) -> Problem {
-        Bare { path: self.path, text: self.text }.serde_problem(error)
+    /// The text of a range without comments and trailing commas.
+    pub(super) fn plain(&self, range: Range<usize>) -> &str {
+        self.plain.get(range).unwrap_or_default()
     }
 
     /// The range of the value at `pointer` (`stimuli/3/at`), or of what there is on the way to it.
@@ -115,6 +122,40 @@ impl<'a> Source<'a> {
         self.find(pointer).2
     }
 
+    /// The keys of the object at `pointer`, each once; none if it is no object.
+    pub(crate) fn keys(&self, pointer: &str) -> BTreeSet<String> {
+        match self.node(pointer) {
+            Some(Value::Object(object)) => {
+                object.properties.iter().map(|prop| prop.name.as_str().to_owned()).collect()
+            }
+            Some(_) | None => BTreeSet::new(),
+        }
+    }
+
+    /// The number of elements of the list at `pointer`; none if it is no list.
+    pub(super) fn length(&self, pointer: &str) -> usize {
+        match self.node(pointer) {
+            Some(Value::Array(list)) => list.elements.len(),
+            Some(_) | None => 0,
+        }
+    }
+
+    /// Whether a key on the way to `pointer` is given more than once.
+    pub(super) fn is_ambiguous(&self, pointer: &str) -> bool {
+        let steps = pointer.split('/').filter(|step| !step.is_empty());
+        let mut node = Some(&self.root);
+        for step in steps {
+            if let Some(Value::Object(object)) = node {
+                let same = object.properties.iter().filter(|prop| prop.name.as_str() == step);
+                if same.count() > 1 {
+                    return true;
+                }
+            }
+            node = node.and_then(|node| child(node, step)).map(|(value, _)| value);
+        }
+        false
+    }
+
     /// The line, from 1, on which the value at `pointer` starts.
     pub(crate) fn line(&self, pointer: &str) -> usize {
         self.line_of(self.at(pointer).start)
@@ -125,32 +166,40 @@ impl<'a> Source<'a> {
         1 + self.lines.partition_point(|start| *start <= offset)
     }
 
+    fn node(&self, pointer: &str) -> Option<&Value<'a>> {
+        let mut steps = pointer.split('/').filter(|step| !step.is_empty());
+        steps.try_fold(&self.root, |node, step| Some(child(node, step)?.0))
+    }
+
     /// Value's range, its key's range, and whether the whole path exists.
     fn find(&self, pointer: &str) -> (Range<usize>, Range<usize>, bool) {
         let mut node = &self.root;
         let mut key = head(node);
         for step in pointer.split('/').filter(|step| !step.is_empty()) {
-            let next = match node {
-                Value::Object(object) => object.get(step).map(|prop| {
-                    let name = prop.name.range();
-                    (&prop.value, name.start..name.end)
-                }),
-                Value::Array(list) => step
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|index| list.elements.get(index))
-                    .map(|element| (element, head(element))),
-                Value::StringLit(_)
-                | Value::NumberLit(_)
-                | Value::BooleanLit(_)
-                | Value::NullKeyword(_) => None,
-            };
-            let Some((value, name)) = next else {
+            let Some((value, name)) = child(node, step) else {
                 return (key.clone(), key, false);
             };
             (node, key) = (value, name);
         }
         (span(node), key, true)
+    }
+}
+
+/// The value called `step` in an object or list, and the range of what names it.
+fn child<'n, 'a>(node: &'n Value<'a>, step: &str) -> Option<(&'n Value<'a>, Range<usize>)> {
+    match node {
+        Value::Object(object) => object.get(step).map(|prop| {
+            let name = prop.name.range();
+            (&prop.value, name.start..name.end)
+        }),
+        Value::Array(list) => {
+            let element = list.elements.get(step.parse::<usize>().ok()?)?;
+            Some((element, head(element)))
+        }
+        Value::StringLit(_)
+        | Value::NumberLit(_)
+        | Value::BooleanLit(_)
+        | Value::NullKeyword(_) => None,
     }
 }
 
@@ -210,7 +259,25 @@ fn slips(tokens: &[TokenAndRange<'_>]) -> Vec<(Range<usize>, Slip)> {
             | Token::Null => comma = None,
         }
     }
+    slips.sort_by_key(|(range, _)| range.start);
     slips
+}
+
+/// `text` with blanks in place of the slips.
+fn blanked<'a>(text: &'a str, slips: &[(Range<usize>, Slip)]) -> Cow<'a, str> {
+    if slips.is_empty() {
+        return text.into();
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut done = 0;
+    for (range, _) in slips {
+        plain.push_str(&text[done..range.start]);
+        let slip = text[range.clone()].bytes();
+        plain.extend(slip.map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+        done = range.end;
+    }
+    plain.push_str(&text[done..]);
+    plain.into()
 }
 
 /// The first value that is nested too deep. The parser's own limit keeps this recursion short.
@@ -264,6 +331,7 @@ impl Bare<'_> {
         }
         Place {
             path: self.path.to_owned(),
+            offset: start,
             line: 1 + text[..line_start].bytes().filter(|byte| *byte == b'\n').count(),
             column: 1 + text[line_start..start].chars().count(),
             excerpt: text[from..to].trim_end_matches('\r').to_owned(),

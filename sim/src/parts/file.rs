@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::{Flaw, Kind, Part, Stored};
-use crate::document::{self, Problem, Problems, Source, closest, listed};
+use crate::document::{Document, Problem, Problems, Source, closest, listed};
 
 /// The version of the file format that this build reads.
 #[derive(Debug, Deserialize)]
@@ -27,15 +27,14 @@ impl JsonSchema for SchemaVersion {
 }
 
 /// A part with its origin.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one")]
 pub(crate) struct PartFile<T> {
     /// The schema that an editor completes with.
     #[serde(rename = "$schema")]
-    #[expect(dead_code, reason = "for editors")]
     link: Option<String>,
     /// The version of the file format.
-    #[expect(dead_code, reason = "the shape has checked it")]
     schema: SchemaVersion,
     /// The kind of part: `board`, `caps`, `supply`, `cable` or `pi`.
     kind: String,
@@ -50,15 +49,22 @@ pub(crate) struct PartFile<T> {
 
 /// The part in `text`, and what it describes.
 pub(super) fn parse<P: Stored>(path: &str, text: &str) -> Result<(P, String), Problems> {
-    let (source, file) = document::read::<PartFile<P>>(path, text, P::shape())?;
+    let mut document = Document::open(path, text, P::shape())?;
+    let kind = document.get::<String>("kind").fits();
+    let describes = document.get::<String>("describes").fits();
+    let values = document.get::<P>("values").fits();
+    let sources = document.get::<BTreeMap<String, String>>("sources").fits();
+
     let mut problems = Vec::new();
-    problems.extend(wrong_kind(P::KIND, &file.kind, &source));
-    problems.extend(source_flaws::<P>(&file.sources, &source));
-    for flaw in file.values.flaws() {
-        problems.push(flaw.at(&source, &format!("values/{}", flaw.field)));
-    }
-    Problems::check(problems)?;
-    Ok((file.values, file.describes))
+    let source = document.source();
+    problems.extend(kind.and_then(|kind| wrong_kind(P::KIND, &kind, source)));
+    problems.extend(sources.into_iter().flat_map(|sources| source_flaws::<P>(&sources, source)));
+    let flaws = values.iter().flat_map(P::flaws);
+    problems.extend(flaws.map(|flaw| flaw.at(source, &format!("values/{}", flaw.field))));
+    problems.into_iter().for_each(|problem| document.report(problem));
+    document.finish()?;
+    // Without a problem, nothing is missing.
+    values.zip(describes).ok_or_else(|| Problem::bad(format!("{path} is incomplete")).into())
 }
 
 fn wrong_kind(wanted: Kind, found: &str, source: &Source<'_>) -> Option<Problem> {

@@ -8,9 +8,13 @@ use crate::quantity::{Amps, Nanos, QuantityError, Volts};
 use crate::timeline::{Event, Quantity};
 
 impl Resolver<'_> {
-    pub(super) fn expectation(&mut self, index: usize, file: ExpectFile) -> Option<Expectation> {
+    pub(super) fn expectation(&mut self, index: usize) -> Option<Expectation> {
         let pointer = format!("expect/{index}");
-        let line = self.source.line(&pointer);
+        let Some(file) = self.document.get(&pointer).fits() else {
+            self.times_of_misfit(&pointer);
+            return None;
+        };
+        let line = self.document.source().line(&pointer);
         let at = |kind: &str| format!("{pointer}/{kind}");
         let kind = match file {
             ExpectFile::Within { event, after, from, min, max } => {
@@ -53,6 +57,18 @@ impl Resolver<'_> {
             }
         };
         Some(Expectation { kind, line })
+    }
+
+    /// Checks the times that an expectation names although something else in it does not fit.
+    fn times_of_misfit(&mut self, pointer: &str) {
+        for kind in self.document.source().keys(pointer) {
+            for key in ["from", "to", "at"] {
+                let pointer = format!("{pointer}/{kind}/{key}");
+                if let Some(when) = self.document.get(&pointer).fits() {
+                    self.when(&when, &pointer);
+                }
+            }
+        }
     }
 
     fn within(
@@ -198,9 +214,12 @@ impl Resolver<'_> {
             When::After { plus, .. } => (plus, String::new()),
         };
         // A start that is itself too late has been reported.
-        if start <= self.end && start.saturating_add(time) > self.end {
+        if let Some(end) = self.end
+            && start <= end
+            && start.saturating_add(time) > end
+        {
             let message = format!("{}{since} is after the end of the run", time.exact());
-            let label = format!("the run ends at {}", self.end.exact());
+            let label = format!("the run ends at {}", end.exact());
             self.report(pointer, message, label);
         }
     }

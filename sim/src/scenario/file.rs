@@ -1,8 +1,9 @@
 //! The scenario file as it is written: the types that its JSON Schema is generated from.
 //!
 //! Doc comments here become the schema's descriptions, which editors show and which some
-//! diagnostics quote. A document is held against the schema before it is deserialized, so
-//! `untagged` enums are harmless here: nobody ever reads serde's message for one.
+//! diagnostics quote. A document is held against the schema before anything of it is deserialized,
+//! so `untagged` enums are harmless here: nobody ever reads serde's message for one. Some types are
+//! the schema only, since their fields are read one by one.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -20,16 +21,15 @@ use crate::quantity::{Joules, Nanos, Volts};
 pub(super) use super::overrides::{FinalStates, FirmwareOverrides};
 
 /// A scenario: what is wired, what happens to it, and what must hold.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Holdup scenario")]
+#[expect(dead_code, reason = "its fields are read one by one")]
 pub(super) struct ScenarioFile {
     /// The schema that an editor completes with.
     #[serde(rename = "$schema")]
-    #[expect(dead_code, reason = "for editors")]
     pub(super) link: Option<String>,
     /// The version of the file format.
-    #[expect(dead_code, reason = "the shape has checked it")]
     pub(super) schema: SchemaVersion,
     /// What the scenario is for, in a sentence of at least ten characters.
     #[schemars(length(min = 10))]
@@ -45,23 +45,19 @@ pub(super) struct ScenarioFile {
     /// The Pi; `pi-3b-tft` unless given.
     pub(super) pi: Option<PartChoice<PiOverride>>,
     /// Values of the firmware's configuration block that differ from its defaults.
-    #[serde(default)]
-    pub(super) firmware: FirmwareOverrides,
+    pub(super) firmware: Option<FirmwareOverrides>,
     /// How things are at time zero.
-    #[serde(default)]
-    pub(super) start: StartFile,
+    pub(super) start: Option<StartFile>,
     /// What happens.
-    #[serde(default)]
     #[schemars(length(max = 10_000))]
-    pub(super) stimuli: Vec<StimulusFile>,
+    pub(super) stimuli: Option<Vec<StimulusFile>>,
     /// When the run ends.
     pub(super) until: Nanos,
     /// What must hold; a scenario that checks nothing is refused.
     #[schemars(length(min = 1, max = 10_000))]
     pub(super) expect: Vec<ExpectFile>,
     /// Invariants that this scenario is allowed to break.
-    #[serde(default)]
-    pub(super) waive: Vec<WaiverFile>,
+    pub(super) waive: Option<Vec<WaiverFile>>,
 }
 
 /// A part by its name, or with values of the scenario's own.
@@ -85,8 +81,9 @@ pub(super) struct PartWith<O> {
 }
 
 /// How things are at time zero.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one")]
 pub(super) struct StartFile {
     /// What the Pi is doing; `running` unless given.
     pub(super) pi: Option<StartPi>,
@@ -144,8 +141,9 @@ pub(super) struct AfterFile {
 }
 
 /// Something that is done.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one")]
 pub(super) struct StimulusFile {
     /// When.
     pub(super) at: WhenFile,
@@ -383,8 +381,9 @@ impl JsonSchema for MagnitudeText {
 }
 
 /// An invariant that this scenario is allowed to break.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one")]
 pub(super) struct WaiverFile {
     /// The invariant.
     pub(super) invariant: InvariantName,

@@ -1,6 +1,6 @@
 //! Finding and reading scenario files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use super::Scenario;
 use super::file::ScenarioFile;
 use super::resolve::resolve;
-use crate::document::{self, Problem, Problems, Shape};
+use crate::document::{self, Document, Problem, Problems, Shape};
 use crate::parts::Library;
 
 /// The name of the schema, which may lie among the scenarios and is none.
@@ -33,8 +33,7 @@ pub fn load(path: &Path, root: &Path) -> Result<Scenario, Problems> {
 /// # Errors
 /// Every problem of the text and of the parts that it names.
 pub fn parse(name: &str, path: &str, text: &str, parts: &Library) -> Result<Scenario, Problems> {
-    let (source, file) = document::read::<ScenarioFile>(path, text, &SHAPE)?;
-    resolve(name, &source, file, parts)
+    resolve(name, Document::open(path, text, &SHAPE)?, parts)
 }
 
 /// The scenario files among `paths` and in the folders among them, however deep, each with its
@@ -72,34 +71,36 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Problems> {
     Ok(found.into_iter().collect())
 }
 
-/// Reads every scenario among `paths` whose name contains `filter`.
+/// Reads every scenario among `paths` whose name contains `filter`, each file once.
 ///
 /// # Errors
-/// Every problem of every file; nothing is returned unless all of them are good.
+/// Every problem of every path and file; nothing is returned unless all of them are good.
 pub fn load_all(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>, Problems> {
     let mut scenarios = Vec::new();
-    let mut problems: Option<Problems> = None;
+    let mut problems = Problems::default();
+    let mut seen = BTreeSet::new();
     for root in paths {
-        for (file, name) in collect(std::slice::from_ref(root))? {
-            if filter.is_some_and(|text| !name.contains(text)) {
+        let found = collect(std::slice::from_ref(root)).unwrap_or_else(|more| {
+            problems.append(more);
+            Vec::new()
+        });
+        for (file, name) in found {
+            if filter.is_some_and(|text| !name.contains(text)) || !seen.insert(file.clone()) {
                 continue;
             }
             match load(&file, root) {
                 Ok(scenario) => scenarios.push(scenario),
-                Err(more) => match &mut problems {
-                    Some(problems) => problems.append(more),
-                    None => problems = Some(more),
-                },
+                Err(more) => problems.append(more),
             }
         }
     }
-    if let Some(problems) = problems {
+    if problems.count() > 0 {
         return Err(problems);
     }
     if scenarios.is_empty() {
         let name = filter.unwrap_or_default();
         let problem = Problem::bad(format!("no scenario's name contains {name:?}"));
-        Problems::check(vec![problem.help("`holdup list` shows the names")])?;
+        return Err(problem.help("`holdup list` shows the names").into());
     }
     Ok(scenarios)
 }

@@ -23,17 +23,10 @@ pub(super) const POLARITY: &str = "request_polarity";
 #[derive(Debug, Default)]
 pub(super) struct FinalStates(pub(super) Vec<(String, String)>);
 
-/// Names of the configuration block with their values, in file order.
-#[derive(Debug, Default)]
-pub(super) struct FirmwareOverrides(pub(super) Vec<(String, String)>);
+/// Names of the configuration block with their values; read one by one.
+pub(super) enum FirmwareOverrides {}
 
 impl<'de> Deserialize<'de> for FinalStates {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Pairs).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for FirmwareOverrides {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Pairs).map(Self)
     }

@@ -1,16 +1,20 @@
 //! From the file's types to the domain's: parts are found, defaults filled in, and everything is
-//! checked that a schema cannot say. All problems of a file are collected before any is reported.
+//! checked that a schema cannot say.
+//!
+//! The file is read piece by piece: fields at the top, entries of `firmware`, `start` and `waive`, the
+//! time and the act of a stimulus, each expectation. A piece that does not fit its schema has been
+//! reported; the others are checked all the same, as far as they do not depend on it.
 
 use firmware::config::{Config, Polarity};
 use firmware::time::Millis;
 
 use super::file::{
-    ActFile, ActWith, ActWord, DriftFile, FirmwareOverrides, PartChoice, PartWith, ScenarioFile,
-    StartFile, StimulusFile, WaiverFile, WhenFile,
+    ActFile, ActWith, ActWord, DriftFile, EepromFile, PartChoice, PartWith, WhenFile,
 };
+use super::names::{InvariantName, PlugName};
 use super::overrides::POLARITY;
 use super::{Act, Drift, Scenario, Start, StartEeprom, StartPi, Stimulus, Waiver, When};
-use crate::document::{Problem, Problems, Source};
+use crate::document::{Document, Piece, Problem, Problems};
 use crate::parts::{Board, Cable, Caps, Flaw, Library, Part, PartError, Pi, Stored, Supply};
 use crate::quantity::{Nanos, Volts};
 use crate::timeline::Plug;
@@ -26,67 +30,56 @@ const PRESS: Nanos = Nanos::from_millis(100);
 
 /// What is known while a file is resolved.
 pub(super) struct Resolver<'a> {
-    pub(super) source: &'a Source<'a>,
-    /// When the run ends.
-    pub(super) end: Nanos,
-    problems: Vec<Problem>,
+    pub(super) document: Document<'a>,
+    /// When the run ends, if that can be told.
+    pub(super) end: Option<Nanos>,
 }
 
-/// The parts of a scenario, overrides applied.
+/// The parts of a scenario, overrides applied, as far as they are good.
 #[derive(Clone)]
 struct Wiring {
-    board: Board,
-    caps: Caps,
-    supply: Supply,
-    cable: Cable,
-    pi: Pi,
+    board: Option<Board>,
+    caps: Option<Caps>,
+    supply: Option<Supply>,
+    cable: Option<Cable>,
+    pi: Option<Pi>,
 }
 
-/// Turns a file of the right shape into a scenario.
+/// Turns a document into a scenario.
 pub(super) fn resolve(
     name: &str,
-    source: &Source<'_>,
-    file: ScenarioFile,
+    document: Document<'_>,
     library: &Library,
 ) -> Result<Scenario, Problems> {
-    let mut resolver = Resolver { source, end: file.until, problems: Vec::new() };
-    if file.until == Nanos::ZERO {
-        resolver.report("until", "the run takes no time", "expected more than 0 s");
-    }
-    let wiring = resolver.wiring(&file, library);
-    let config = resolver.config(&file.firmware);
-    let start = resolver.start(&file.start);
-    let stimuli: Vec<Stimulus> = (file.stimuli.into_iter().enumerate())
-        .map(|(index, stimulus)| resolver.stimulus(index, stimulus))
+    let mut resolver = Resolver { document, end: None };
+    resolver.end = resolver.until();
+    let purpose = resolver.document.get::<String>("purpose").fits();
+    let wiring = resolver.wiring(library);
+    let config = resolver.config();
+    let start = resolver.start();
+    let stimuli = resolver.stimuli(&wiring);
+    let expectations = (0..resolver.document.length("expect"))
+        .filter_map(|index| resolver.expectation(index))
         .collect();
-    resolver.count_steps(&stimuli, wiring.as_ref());
-    if let Some(wiring) = &wiring {
-        resolver.drifts(&stimuli, wiring.clone());
-    }
-    let expectations = (file.expect.into_iter().enumerate())
-        .filter_map(|(index, expect)| resolver.expectation(index, expect))
-        .collect();
-    let waivers = resolver.waivers(file.waive);
+    let waivers = resolver.waivers();
 
-    Problems::check(std::mem::take(&mut resolver.problems))?;
-    // Without a problem, the wiring is complete.
-    let Some(Wiring { board, caps, supply, cable, pi }) = wiring else {
-        return Err(Problem::bad("a part is missing").into());
-    };
-    let purpose = file.purpose.trim().to_owned();
-    let (name, end) = (name.to_owned(), file.until);
+    let end = resolver.end;
+    resolver.document.finish()?;
+    // Without a problem, nothing is missing.
+    let incomplete = || Problems::from(Problem::bad("the scenario is incomplete"));
+    let purpose = purpose.ok_or_else(incomplete)?.trim().to_owned();
     Ok(Scenario {
-        name,
+        name: name.to_owned(),
         purpose,
-        board,
-        caps,
-        supply,
-        cable,
-        pi,
+        board: wiring.board.ok_or_else(incomplete)?,
+        caps: wiring.caps.ok_or_else(incomplete)?,
+        supply: wiring.supply.ok_or_else(incomplete)?,
+        cable: wiring.cable.ok_or_else(incomplete)?,
+        pi: wiring.pi.ok_or_else(incomplete)?,
         config,
         start,
         stimuli,
-        end,
+        end: end.ok_or_else(incomplete)?,
         expectations,
         waivers,
     })
@@ -100,7 +93,9 @@ impl Resolver<'_> {
         message: impl AsRef<str>,
         label: impl Into<String>,
     ) {
-        self.push(self.source.problem(self.source.at(pointer), placed(pointer, message), label));
+        let source = self.document.source();
+        let problem = source.problem(source.at(pointer), placed(pointer, message), label);
+        self.document.report(problem);
     }
 
     /// Reports what is wrong with the value at `pointer`, and how to mend it.
@@ -111,8 +106,9 @@ impl Resolver<'_> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let range = self.source.at(pointer);
-        self.push(self.source.problem(range, placed(pointer, message), label).help(help));
+        let source = self.document.source();
+        let problem = source.problem(source.at(pointer), placed(pointer, message), label);
+        self.document.report(problem.help(help));
     }
 
     /// Reports what is wrong with the key at `pointer`.
@@ -123,56 +119,64 @@ impl Resolver<'_> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let range = self.source.key_at(pointer);
-        self.push(self.source.problem(range, placed(pointer, message), label).help(help));
+        let source = self.document.source();
+        let problem = source.problem(source.key_at(pointer), placed(pointer, message), label);
+        self.document.report(problem.help(help));
     }
 
-    fn push(&mut self, problem: Problem) {
-        if self.problems.len() <= Problems::MOST {
-            self.problems.push(problem);
+    fn until(&mut self) -> Option<Nanos> {
+        let end = self.document.get("until").fits()?;
+        if end == Nanos::ZERO {
+            self.report("until", "the run takes no time", "expected more than 0 s");
+        }
+        Some(end)
+    }
+
+    fn wiring(&mut self, library: &Library) -> Wiring {
+        Wiring {
+            board: self.part("supercap-pi", library),
+            caps: self.part("25f", library),
+            supply: self.part("official-3a", library),
+            cable: self.part("good-1m", library),
+            pi: self.part("pi-3b-tft", library),
         }
     }
 
-    fn wiring(&mut self, file: &ScenarioFile, library: &Library) -> Option<Wiring> {
-        // All five before the first `?`, so that every unknown part is named.
-        let board = self.part("supercap-pi", file.board.as_ref(), library);
-        let caps = self.part("25f", file.caps.as_ref(), library);
-        let supply = self.part("official-3a", file.supply.as_ref(), library);
-        let cable = self.part("good-1m", file.cable.as_ref(), library);
-        let pi = self.part("pi-3b-tft", file.pi.as_ref(), library);
-        Some(Wiring { board: board?, caps: caps?, supply: supply?, cable: cable?, pi: pi? })
-    }
-
-    fn part<P: Stored>(
-        &mut self,
-        default: &str,
-        choice: Option<&PartChoice<P::Override>>,
-        library: &Library,
-    ) -> Option<P> {
+    fn part<P: Stored>(&mut self, default: &str, library: &Library) -> Option<P> {
         let key = P::KIND.name();
-        let (name, pointer, over) = match choice {
-            None => (default, key.to_owned(), None),
-            Some(PartChoice::Name(name)) => (name.as_str(), key.to_owned(), None),
-            Some(PartChoice::With(PartWith { part, with })) => {
-                (part.as_str(), format!("{key}/part"), Some(with))
+        let in_object = format!("{key}/part");
+        let (name, pointer, over) = match self.document.get(key) {
+            Piece::Absent => (default.to_owned(), key, Piece::Absent),
+            Piece::Fits(PartChoice::Name(name)) => (name, key, Piece::Absent),
+            Piece::Fits(PartChoice::With(PartWith { part, with })) => {
+                (part, in_object.as_str(), Piece::Fits(with))
+            }
+            // The name may be wrong as well.
+            Piece::Misfit => {
+                (self.document.get(&in_object).fits()?, in_object.as_str(), Piece::Misfit)
             }
         };
-        let part: P = match library.find(name) {
+        let part: P = match library.find(&name) {
             Ok(part) => part,
             Err(PartError::Unknown { help }) => {
                 let message = format!("no part is called \"{name}\"");
-                self.report_help(&pointer, message, format!("expected a {key} part"), help);
+                self.report_help(pointer, message, format!("expected a {key} part"), help);
                 return None;
             }
             Err(PartError::Bad(problems)) => {
-                problems.into_list().into_iter().for_each(|problem| self.push(problem));
+                problems.into_list().into_iter().for_each(|problem| self.document.report(problem));
                 return None;
             }
         };
-        let Some(over) = over else { return Some(part) };
-        let part = part.with(over);
-        self.part_flaws(&part.flaws(), &format!("{key}/with"));
-        Some(part)
+        match over {
+            Piece::Absent => Some(part),
+            Piece::Misfit => None,
+            Piece::Fits(over) => {
+                let part = part.with(&over);
+                self.part_flaws(&part.flaws(), &format!("{key}/with"));
+                Some(part)
+            }
+        }
     }
 
     /// Reports contradictions among values, at whichever of them the file gives below `pointer`.
@@ -181,37 +185,60 @@ impl Resolver<'_> {
             let places = [Some(flaw.field), flaw.other];
             let place = (places.into_iter().flatten())
                 .map(|field| format!("{pointer}/{field}"))
-                .find(|place| self.source.has(place));
+                .find(|place| self.document.source().has(place));
             let place = place.unwrap_or_else(|| pointer.to_owned());
-            let problem = flaw.at(self.source, &place);
+            let problem = flaw.at(self.document.source(), &place);
             let message = placed(&place, &problem.message);
-            self.push(Problem { message, ..problem });
+            self.document.report(Problem { message, ..problem });
         }
     }
 
-    fn config(&mut self, overrides: &FirmwareOverrides) -> Config {
+    fn config(&mut self) -> Config {
         let mut config = Config::DEFAULT;
-        for (name, text) in &overrides.0 {
+        let mut misfits = Vec::new();
+        for name in self.document.source().keys("firmware") {
+            let pointer = format!("firmware/{name}");
+            let Some(text) = self.document.get::<String>(&pointer).fits() else {
+                misfits.push(name);
+                continue;
+            };
             if name == POLARITY {
                 config.request_polarity = match text.as_str() {
                     "active_low" => Polarity::ActiveLow,
                     _ => Polarity::ActiveHigh,
                 };
-            } else if let (Some(time), Ok(value)) = (config.time_mut(name), Nanos::parse(text)) {
+            } else if let (Some(time), Ok(value)) = (config.time_mut(&name), Nanos::parse(&text)) {
                 match millis(value) {
                     Some(millis) => *time = millis,
-                    None => self.report(
-                        &format!("firmware/{name}"),
-                        format!("\"{text}\" does not fit the configuration block"),
-                        "expected whole milliseconds, at most 49 days",
-                    ),
+                    None => {
+                        let message = format!("\"{text}\" does not fit the configuration block");
+                        let label = "expected whole milliseconds, at most 49 days";
+                        self.report(&pointer, message, label);
+                        misfits.push(name);
+                    }
                 }
             }
         }
-        if let Some((field, must, other)) = config.problem() {
-            self.config_problem(&config, field, must, other);
-        }
+        self.config_problems(config, &misfits);
         config
+    }
+
+    /// Reports every contradiction. The values of `misfits` are not known.
+    fn config_problems(&mut self, mut config: Config, misfits: &[String]) {
+        while let Some((field, must, other)) = config.problem() {
+            if !misfits.iter().any(|name| name == field || name == other) {
+                self.config_problem(&config, field, must, other);
+            }
+            // The defaults do not contradict each other, so the next one shows.
+            for name in [field, other] {
+                let mut defaults = Config::DEFAULT;
+                if let (Some(time), Some(default)) =
+                    (config.time_mut(name), defaults.time_mut(name))
+                {
+                    *time = *default;
+                }
+            }
+        }
     }
 
     fn config_problem(&mut self, config: &Config, field: &str, must: &str, other: &str) {
@@ -222,15 +249,18 @@ impl Resolver<'_> {
         let message =
             format!("`{field}` ({}) must be {must} `{other}` ({})", value(field), value(other));
         let given = [field, other].map(|name| format!("firmware/{name}"));
-        let place = given.iter().find(|place| self.source.has(place)).unwrap_or(&given[0]);
+        let place =
+            given.iter().find(|place| self.document.source().has(place)).unwrap_or(&given[0]);
         let help = "values that the file does not give keep their defaults";
         self.report_help(place, message, "contradicts the other", help);
     }
 
-    fn start(&mut self, file: &StartFile) -> Start {
-        let pi = file.pi.unwrap_or(StartPi::Running);
-        let plug = file.plug.map_or(Plug::In, |plug| plug.0);
-        if pi == StartPi::Running && plug == Plug::Out {
+    fn start(&mut self) -> Start {
+        let pi = self.document.get("start/pi").or(StartPi::Running);
+        let plug = self.document.get("start/plug").or(PlugName(Plug::In)).map(|plug| plug.0);
+        let caps: Option<Volts> = self.document.get("start/caps").fits();
+        let eeprom = self.document.get("start/eeprom").or(EepromFile::Blank);
+        if pi == Some(StartPi::Running) && plug == Some(Plug::Out) {
             self.report_help(
                 "start/plug",
                 "a running Pi needs its plug in",
@@ -238,33 +268,54 @@ impl Resolver<'_> {
                 "start with the Pi off, or plug in and add the stimulus \"unplug\"",
             );
         }
-        if let Some(caps) = file.caps.filter(|caps| *caps > MAX_CAPS) {
+        if let Some(caps) = caps.filter(|caps| *caps > MAX_CAPS) {
             self.report(
                 "start/caps",
                 format!("{caps} is more than two cells in series can stand"),
                 format!("expected at most {MAX_CAPS}"),
             );
         }
-        let eeprom = file.eeprom.map_or(StartEeprom::Blank, StartEeprom::from);
-        Start { pi, plug, caps: file.caps, eeprom }
+        Start {
+            pi: pi.unwrap_or(StartPi::Running),
+            plug: plug.unwrap_or(Plug::In),
+            caps,
+            eeprom: eeprom.map_or(StartEeprom::Blank, StartEeprom::from),
+        }
     }
 
-    fn stimulus(&mut self, index: usize, file: StimulusFile) -> Stimulus {
-        let pointer = format!("stimuli/{index}");
-        let line = self.source.line(&pointer);
-        let at = self.when(&file.at, &format!("{pointer}/at"));
-        if at == When::At(self.end) {
-            self.report(
-                &format!("{pointer}/at"),
-                "nothing can happen at the very end",
-                format!("the run ends at {}", self.end.exact()),
-            );
+    fn stimuli(&mut self, wiring: &Wiring) -> Vec<Stimulus> {
+        let (times, acts): (Vec<_>, Vec<_>) = (0..self.document.length("stimuli"))
+            .map(|index| (self.stimulus_time(index), self.stimulus_act(index)))
+            .unzip();
+        self.count_steps(&acts, wiring);
+        self.drifts(&acts, wiring.clone());
+        let stimuli = times.into_iter().zip(acts).enumerate();
+        let stimuli = stimuli.filter_map(|(index, (at, act))| {
+            let line = self.document.source().line(&format!("stimuli/{index}"));
+            Some(Stimulus { at: at?, act: act?, line })
+        });
+        stimuli.collect()
+    }
+
+    fn stimulus_time(&mut self, index: usize) -> Option<When> {
+        let pointer = format!("stimuli/{index}/at");
+        let file = self.document.get(&pointer).fits()?;
+        let at = self.when(&file, &pointer);
+        if let Some(end) = self.end
+            && at == When::At(end)
+        {
+            let label = format!("the run ends at {}", end.exact());
+            self.report(&pointer, "nothing can happen at the very end", label);
         }
-        let act = match file.act {
+        Some(at)
+    }
+
+    fn stimulus_act(&mut self, index: usize) -> Option<Act> {
+        let pointer = format!("stimuli/{index}/do");
+        Some(match self.document.get(&pointer).fits()? {
             ActFile::Word(word) => plain(word),
-            ActFile::With(act) => self.act(act, &format!("{pointer}/do")),
-        };
-        Stimulus { at, act, line }
+            ActFile::With(act) => self.act(act, &pointer),
+        })
     }
 
     fn act(&mut self, act: ActWith, pointer: &str) -> Act {
@@ -276,9 +327,11 @@ impl Resolver<'_> {
             ActWith::Bounce { to, count, every } => {
                 let place = format!("{pointer}/bounce/every");
                 self.takes_time(every, &place);
-                if every.saturating_mul(u64::from(count)) > self.end {
+                if let Some(end) = self.end
+                    && every.saturating_mul(u64::from(count)) > end
+                {
                     let message = format!("{count} times {} is longer than the run", every.exact());
-                    self.report(&place, message, format!("the run ends at {}", self.end.exact()));
+                    self.report(&place, message, format!("the run ends at {}", end.exact()));
                 }
                 Act::Bounce { to: to.0, count, every }
             }
@@ -310,9 +363,11 @@ impl Resolver<'_> {
     pub(super) fn when(&mut self, file: &WhenFile, pointer: &str) -> When {
         match *file {
             WhenFile::At(time) => {
-                if time > self.end {
+                if let Some(end) = self.end
+                    && time > end
+                {
                     let message = format!("{} is after the end of the run", time.exact());
-                    let label = format!("the run ends at {}", self.end.exact());
+                    let label = format!("the run ends at {}", end.exact());
                     self.report_help(
                         pointer,
                         message,
@@ -324,9 +379,11 @@ impl Resolver<'_> {
             }
             WhenFile::After(ref after) => {
                 let plus = after.plus.unwrap_or(Nanos::ZERO);
-                if plus > self.end {
+                if let Some(end) = self.end
+                    && plus > end
+                {
                     let message = format!("{} is longer than the run", plus.exact());
-                    let label = format!("the run ends at {}", self.end.exact());
+                    let label = format!("the run ends at {}", end.exact());
                     self.report(&format!("{pointer}/plus"), message, label);
                 }
                 When::After { event: after.after.0, nth: after.occurrence.unwrap_or(1), plus }
@@ -342,16 +399,19 @@ impl Resolver<'_> {
     }
 
     /// Stimuli expand into single steps; too many of them are a slip.
-    fn count_steps(&mut self, stimuli: &[Stimulus], wiring: Option<&Wiring>) {
-        let mut level = wiring.map_or(5.0, |wiring| wiring.supply.voltage.0);
+    fn count_steps(&mut self, acts: &[Option<Act>], wiring: &Wiring) {
+        let mut level = wiring.supply.as_ref().map(|supply| supply.voltage.0);
         let mut steps = 0_u64;
-        for (index, stimulus) in stimuli.iter().enumerate() {
-            steps += match &stimulus.act {
+        for (index, act) in acts.iter().enumerate() {
+            let Some(act) = act else {
+                level = None;
+                continue;
+            };
+            steps += match act {
                 Act::Bounce { count, .. } => u64::from(*count),
                 Act::Ramp { to, .. } => {
-                    let distance = (to.0 - level).abs() / RAMP_STEP;
-                    level = to.0;
-                    distance as u64
+                    let from = level.replace(to.0).unwrap_or(to.0);
+                    ((to.0 - from).abs() / RAMP_STEP) as u64
                 }
                 Act::Unplug
                 | Act::Plug
@@ -379,40 +439,46 @@ impl Resolver<'_> {
         }
     }
 
-    /// Checks the parts as they are after each drift, in file order.
-    fn drifts(&mut self, stimuli: &[Stimulus], mut wiring: Wiring) {
-        for (index, stimulus) in stimuli.iter().enumerate() {
-            if let Act::Drift(drift) = &stimulus.act {
+    /// Checks the parts as they are after each drift, in file order, up to a stimulus that may be
+    /// a drift as well.
+    fn drifts(&mut self, acts: &[Option<Act>], mut wiring: Wiring) {
+        for (index, act) in acts.iter().map_while(Option::as_ref).enumerate() {
+            if let Act::Drift(drift) = act {
                 let pointer = format!("stimuli/{index}/do/drift");
-                self.drift(&mut wiring.board, &drift.board, &pointer);
-                self.drift(&mut wiring.caps, &drift.caps, &pointer);
-                self.drift(&mut wiring.supply, &drift.supply, &pointer);
-                self.drift(&mut wiring.cable, &drift.cable, &pointer);
-                self.drift(&mut wiring.pi, &drift.pi, &pointer);
+                self.drift(wiring.board.as_mut(), &drift.board, &pointer);
+                self.drift(wiring.caps.as_mut(), &drift.caps, &pointer);
+                self.drift(wiring.supply.as_mut(), &drift.supply, &pointer);
+                self.drift(wiring.cable.as_mut(), &drift.cable, &pointer);
+                self.drift(wiring.pi.as_mut(), &drift.pi, &pointer);
             }
         }
     }
 
-    fn drift<P: Part>(&mut self, part: &mut P, over: &P::Override, pointer: &str) {
+    fn drift<P: Part>(&mut self, part: Option<&mut P>, over: &P::Override, pointer: &str) {
         let pointer = format!("{pointer}/{}", P::KIND.name());
-        if self.source.has(&pointer) {
+        if let Some(part) = part
+            && self.document.source().has(&pointer)
+        {
             *part = part.clone().with(over);
             self.part_flaws(&part.flaws(), &pointer);
         }
     }
 
-    fn waivers(&mut self, files: Vec<WaiverFile>) -> Vec<Waiver> {
+    fn waivers(&mut self) -> Vec<Waiver> {
         let mut waivers: Vec<Waiver> = Vec::new();
-        for (index, file) in files.into_iter().enumerate() {
+        for index in 0..self.document.length("waive") {
             let pointer = format!("waive/{index}");
-            let invariant = file.invariant.0;
+            let name = self.document.get::<InvariantName>(&format!("{pointer}/invariant")).fits();
+            let reason = self.document.get::<String>(&format!("{pointer}/reason")).fits();
+            let Some(InvariantName(invariant)) = name else { continue };
             if let Some(first) = waivers.iter().find(|waiver| waiver.invariant == invariant) {
                 let message = format!("O{invariant} is waived already");
                 let label = format!("first waived on line {}", first.line);
                 self.report(&format!("{pointer}/invariant"), message, label);
             }
-            let line = self.source.line(&pointer);
-            waivers.push(Waiver { invariant, reason: file.reason.trim().to_owned(), line });
+            let line = self.document.source().line(&pointer);
+            let reason = reason.unwrap_or_default().trim().to_owned();
+            waivers.push(Waiver { invariant, reason, line });
         }
         waivers
     }

@@ -43,23 +43,20 @@ pub fn full(ran: &Ran) -> String {
 
 /// One line about a scenario, and what failed.
 pub fn brief(ran: &Ran) -> String {
-    let mut out = String::new();
-    let _ = write!(out, "{:<8}{:<44}", ran.status().name(), ran.scenario.name);
-    match &ran.outcome {
-        Err(error) => {
-            let _ = write!(out, "{error}");
-        }
+    let (told, details) = match &ran.outcome {
+        Err(error) => (error.to_string(), String::new()),
         Ok((run, verdict)) => {
-            if let Some(margin) = energy_line(verdict) {
-                let _ = write!(out, "{margin}");
-            }
-            if verdict.status != Status::Passed {
-                out.push('\n');
-                out.push_str(&shortcomings(&ran.scenario, verdict, &run.timeline));
-            }
+            let details = match verdict.status {
+                Status::Passed => String::new(),
+                Status::Failed | Status::Invalid => {
+                    shortcomings(&ran.scenario, verdict, &run.timeline)
+                }
+            };
+            (energy_line(verdict).unwrap_or_default(), details)
         }
-    }
-    format!("{}\n", out.trim_end())
+    };
+    let line = format!("{:<8}{:<43} {told}", ran.status().name(), ran.scenario.name);
+    format!("{}\n{details}", line.trim_end())
 }
 
 /// The last line of a run over several scenarios.
