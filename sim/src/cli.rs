@@ -108,13 +108,9 @@ const ENVIRONMENT: u8 = 3;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log(arguments.verbose);
-    let outcome = run(arguments.command).unwrap_or_else(|error| match error.kind() {
-        // Whoever read has read enough.
-        io::ErrorKind::BrokenPipe => PASSED,
-        _ => {
-            tracing::error!("cannot write the results: {error}");
-            ENVIRONMENT
-        }
+    let outcome = run(arguments.command).unwrap_or_else(|error| {
+        tracing::error!("cannot write the results: {error}");
+        ENVIRONMENT
     });
     ExitCode::from(outcome)
 }
@@ -221,23 +217,20 @@ fn run_scenarios(
 }
 
 fn print_text(results: &[Ran], full: bool, summary: &Summary) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut all = String::new();
     for ran in results {
         let text = if full || results.len() == 1 {
-            let mut text = view::text::full(ran);
-            if results.len() > 1 {
-                text.push('\n');
-            }
-            text
+            let end = if results.len() > 1 { "\n" } else { "" };
+            view::text::full(ran) + end
         } else {
             view::text::brief(ran)
         };
-        out.write_all(painted(&text, ran.status()).as_bytes())?;
+        all.push_str(&painted(&text, ran.status()));
     }
     if results.len() > 1 {
-        out.write_all(view::text::summary(summary).as_bytes())?;
+        all.push_str(&view::text::summary(summary));
     }
-    out.flush()
+    print(&all)
 }
 
 /// Colours the first mention of the status; the stream drops the colours where there is no terminal.
@@ -251,9 +244,13 @@ fn painted(text: &str, status: Status) -> String {
 }
 
 fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    let mut out = anstream::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        // Whoever read has read enough; the verdict stands.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Problems are the answer to bad input, so they go where diagnostics go. That nobody reads them

@@ -71,7 +71,8 @@ impl Bench<'_> {
                     let share = step as f64 / steps as f64;
                     let volts =
                         if step == steps { to } else { Volts(from + (to.0 - from) * share) };
-                    let after = Nanos(over.0 / steps * step);
+                    let after =
+                        Nanos((u128::from(over.0) * u128::from(step) / u128::from(steps)) as u64);
                     later(after, Follow::SupplyVoltage(volts));
                 }
                 to.0 != from
