@@ -73,6 +73,8 @@ config! {
     load_switch_lead = 100,
     /// After enabling, losing the supply within this time fails the load test (R8).
     load_test_window = 1_000,
+    /// Within that window a loss counts once it lasted this long: a real one lasts T_min-backup, noise does not (R8).
+    load_test_confirm = 5,
     /// Wait after the first failed load test; doubles with each further one (R8).
     load_test_backoff_min = 5_000,
     /// Longest wait after a failed load test (R8).
@@ -115,6 +117,13 @@ impl Config {
         }
         if self.load_test_window.0 > self.power_good_delay.0 {
             return Some(("load_test_window", "at most", "power_good_delay"));
+        }
+        if self.load_test_confirm.0 > self.load_test_window.0 {
+            return Some(("load_test_confirm", "at most", "load_test_window"));
+        }
+        // A line that is still low when the Pi begins to listen would be heard as a notice.
+        if self.power_good_delay.0 > self.request_arm.0 {
+            return Some(("power_good_delay", "at most", "request_arm"));
         }
         if self.request_noise.0 >= self.request_qualify.0 {
             return Some(("request_noise", "less than", "request_qualify"));

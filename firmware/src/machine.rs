@@ -22,7 +22,7 @@ use crate::signals::{
     Wake, WakeReason,
 };
 use crate::state::{Powered, State};
-use crate::supply::SupplyTrack;
+use crate::supply::{CapsTrack, SupplyTrack};
 use crate::time::{Instant, Millis};
 
 /// How the machine starts.
@@ -73,6 +73,7 @@ pub struct Machine {
     record: Record,
     stored: Option<Record>,
     supply: SupplyTrack,
+    caps: CapsTrack,
     button: ButtonFilter,
     request: RequestFilter,
     backoff: Millis,
@@ -96,6 +97,7 @@ impl Machine {
             record,
             stored,
             supply: SupplyTrack::new(now, inputs.supply),
+            caps: CapsTrack::new(now, inputs.caps),
             button: ButtonFilter::new(now, inputs.button),
             request: RequestFilter::new(config, now, inputs.pi_request),
             backoff: config.load_test_backoff_min,
@@ -111,8 +113,7 @@ impl Machine {
             Start::Reset { record, stored } => match (record, inputs.supply) {
                 (Record::OnPowered, Supply::Good) => {
                     let pi = Powered { since: now, caps: Caps::Unknown };
-                    let close_at = now.after(config.load_switch_delay);
-                    fresh(State::On { pi, close_at }, record, stored)
+                    fresh(State::On { pi, close_at: now }, record, stored)
                 }
                 (Record::OnPowered, Supply::Lost)
                 | (
@@ -123,7 +124,11 @@ impl Machine {
                     | Record::OnUnpowered
                     | Record::OffUnpowered,
                     Supply::Good | Supply::Lost,
-                ) => fresh(State::Off, record, stored),
+                ) => {
+                    // It may have been cut just now: its rail must fall before it starts again.
+                    let until = now.after(config.repower_gap);
+                    fresh(State::Gap { until }, record, stored)
+                }
             },
             Start::Resumed { machine, stored } => Self { stored, ..machine },
         }
@@ -146,8 +151,10 @@ impl Machine {
     /// May be called at any instant not before the last one, and any number of times for one.
     pub fn step(&mut self, config: &Config, now: Instant, inputs: Inputs) -> Outputs {
         self.forgive(config, now);
+        // At a loss `caps_charged` goes with the supply: what it was until now still counts.
+        self.note_caps(config, now);
         self.supply.update(now, inputs.supply);
-        self.note_caps(inputs.caps);
+        self.caps.update(now, inputs.caps);
         // A late step may owe two events of one input: a press and its hold, a pulse and its request.
         for _ in 0..2 {
             match self.button.update(config, now, inputs.button) {
@@ -173,6 +180,7 @@ impl Machine {
                 break;
             }
         }
+        self.note_caps(config, now);
         Outputs {
             store: self.unstored(),
             levels: self.levels(now, inputs.journal),
@@ -218,7 +226,6 @@ impl Machine {
             }
         }
         self.state = next.state;
-        self.note_caps(inputs.caps);
     }
 
     fn circumstances<'a>(&self, config: &'a Config, now: Instant) -> Circumstances<'a> {
@@ -233,7 +240,8 @@ impl Machine {
     }
 
     /// How long a loss is bridged now (R1). With capacitors that were not yet seen charged there is
-    /// no energy to wait with before the Pi is told (R10).
+    /// no energy to wait with before the Pi is told (R10); during the load test there is nothing to
+    /// wait for (R8).
     const fn bridge(&self, config: &Config) -> Millis {
         match self.state {
             State::Starting { pi, .. } | State::On { pi, .. } | State::Bridging { pi, .. } => {
@@ -245,14 +253,15 @@ impl Machine {
             State::Off
             | State::Gap { .. }
             | State::Backoff { .. }
-            | State::LoadTest { .. }
             | State::Notice { .. }
             | State::Shutdown { .. } => config.bridge,
+            State::LoadTest { .. } => config.load_test_confirm,
         }
     }
 
-    fn note_caps(&mut self, caps: Caps) {
-        if let (Some(pi), Caps::Charged) = (self.state.powered_mut(), caps) {
+    fn note_caps(&mut self, config: &Config, now: Instant) {
+        let charged = self.caps.is_charged(now, config.debounce);
+        if let (Some(pi), true) = (self.state.powered_mut(), charged) {
             pi.caps = Caps::Charged;
         }
     }

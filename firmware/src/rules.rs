@@ -117,18 +117,22 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             // Remembered; a cut now would save seconds but let presses toggle the rail at will.
             Situation::Press => Next { state: *state, record: toggled(record, supply) },
             Situation::Supply => match (supply, record.intent()) {
-                (View::Lost | View::Gone, Intent::On) => fail_load_test(given),
-                (View::Lost | View::Gone, Intent::Off | Intent::AppShutdown) => cut(record),
-                (View::Settled | View::Good, Intent::On | Intent::Off | Intent::AppShutdown) => {
-                    stay
-                }
+                (View::Gone, Intent::On) => fail_load_test(given),
+                (View::Gone, Intent::Off | Intent::AppShutdown) => cut(record),
+                (
+                    View::Settled | View::Good | View::Lost,
+                    Intent::On | Intent::Off | Intent::AppShutdown,
+                ) => stay,
             },
-            Situation::Deadline => match record.intent() {
-                Intent::On => Next {
+            Situation::Deadline => match (supply, record.intent()) {
+                (View::Lost | View::Gone, Intent::On | Intent::Off | Intent::AppShutdown) => stay,
+                (View::Settled | View::Good, Intent::On) => Next {
                     state: State::Starting { pi, until: pi.since.after(config.power_good_delay) },
                     record: Record::OnPowered,
                 },
-                Intent::Off | Intent::AppShutdown => tell(given, pi, record),
+                (View::Settled | View::Good, Intent::Off | Intent::AppShutdown) => {
+                    tell(given, pi, record)
+                }
             },
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },

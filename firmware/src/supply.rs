@@ -1,6 +1,6 @@
-//! The input supply over time: since when it has been good or lost.
+//! Levels over time: since when the supply has been good or lost, since when `caps_charged` is high.
 
-use crate::signals::Supply;
+use crate::signals::{Caps, Supply};
 use crate::time::{Instant, Millis};
 
 /// The supply as the rules see it.
@@ -56,6 +56,33 @@ impl SupplyTrack {
         match self.level {
             Supply::Lost => self.since.after(bridge),
             Supply::Good => self.since.after(settle),
+        }
+    }
+}
+
+/// `caps_charged` as last sampled and the instant at which that level was first seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CapsTrack {
+    level: Caps,
+    since: Instant,
+}
+
+impl CapsTrack {
+    pub(crate) const fn new(now: Instant, level: Caps) -> Self {
+        Self { level, since: now }
+    }
+
+    pub(crate) fn update(&mut self, now: Instant, level: Caps) {
+        if self.level != level {
+            *self = Self::new(now, level);
+        }
+    }
+
+    /// Whether the capacitors have been charged for at least `steady`: a spike is no charge.
+    pub(crate) const fn is_charged(&self, now: Instant, steady: Millis) -> bool {
+        match self.level {
+            Caps::Charged => now.has_been(steady, self.since),
+            Caps::Unknown => false,
         }
     }
 }

@@ -265,11 +265,12 @@ fn r8_a_supply_that_cannot_carry_the_load_is_tried_ever_more_rarely() {
         }
         starts.push(board.now);
         board.at(board.now + 5, LOST);
-        assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "cut at once");
+        board.run_until(board.now + 5);
+        assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "cut as soon as sure");
         board.at(board.now + 500, BACK);
     }
     let gaps: Vec<u64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let expected = [5_005, 10_005, 20_005, 40_005, 80_005, 160_005, 300_005, 300_005, 300_005];
+    let expected = [5_010, 10_010, 20_010, 40_010, 80_010, 160_010, 300_010, 300_010, 300_010];
     assert_eq!(gaps, expected);
     assert!(!board.changes.iter().any(|(_, change)| matches!(change, Change::Store(_))));
 }
@@ -279,8 +280,29 @@ fn r8_a_fall_inside_the_window_is_seen_without_its_edge() {
     let mut board = Board::power_on(Record::OnUnpowered, QUIET);
     board.run_until(2_300);
     LOST(&mut board.inputs);
-    board.run_until(2_400);
+    board.run_until(2_405);
     assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off);
+}
+
+#[test]
+fn r8_a_spike_inside_the_window_is_noise() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    board.at(2_300, LOST);
+    board.at(2_304, BACK);
+    board.run_until(10_000);
+    assert_eq!(board.machine.state().name(), "on");
+}
+
+#[test]
+fn r10_a_spike_is_no_charge() {
+    let mut board = Board::power_on(Record::OnUnpowered, Inputs { caps: Caps::Unknown, ..QUIET });
+    board.at(10_000, |inputs| inputs.caps = Caps::Charged);
+    board.at(10_001, |inputs| inputs.caps = Caps::Unknown);
+    board.run_until(60_000);
+    board.changes.clear();
+    board.at(60_000, LOST);
+    board.run_until(61_000);
+    assert_eq!(board.pins()[1..], [(60_200, OPEN), (60_300, TOLD)]);
 }
 
 #[test]
