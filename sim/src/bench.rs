@@ -16,6 +16,7 @@ use stimuli::Follow;
 use crate::dut::host::Host;
 use crate::dut::{Dut, Note, OutputPins};
 use crate::kernel::{Key, Queue, Rank};
+use crate::parts;
 use crate::plant::pi::RequestPolarity;
 use crate::plant::supercap::Supercap;
 use crate::plant::{Driven, Plant, Wiring};
@@ -29,6 +30,8 @@ use crate::timeline::{
 const WARM: Nanos = Nanos::from_secs(60);
 /// A Pi that does not run after this long will not.
 const WARM_LIMIT: Nanos = Nanos::from_secs(600);
+/// A run is at most this many kernel events long.
+const MOST_STEPS: u64 = 1_000_000;
 /// Plant and device answer each other at most this often at one instant.
 const ROUNDS: u32 = 64;
 /// What became of a stimulus.
@@ -49,6 +52,10 @@ pub struct Loss {
     pub at: Nanos,
     /// The capacitors.
     pub caps: Supercap,
+    /// The board, as it had drifted until then.
+    pub board: parts::Board,
+    /// The Pi, as it had drifted until then.
+    pub pi: parts::Pi,
     /// What the Pi was doing.
     pub phase: Phase,
     /// When that would have ended by itself.
@@ -83,6 +90,11 @@ pub enum RunError {
         /// When, since the beginning of the scenario.
         at: Nanos,
     },
+    /// More happens than a run may hold.
+    TooMuch {
+        /// How far it got, since the beginning of the scenario.
+        at: Nanos,
+    },
 }
 
 impl std::fmt::Display for RunError {
@@ -96,8 +108,13 @@ impl std::fmt::Display for RunError {
                 WARM_LIMIT.as_secs_f64(),
             ),
             Self::Livelock { at } => {
-                write!(f, "plant and firmware never settle at {}", at.in_seconds(9))
+                write!(f, "plant and firmware never settle at {} s", at.in_seconds(9))
             }
+            Self::TooMuch { at } => write!(
+                f,
+                "more than {MOST_STEPS} events by {} s; let the scenario end earlier",
+                at.in_seconds(3)
+            ),
         }
     }
 }
@@ -292,6 +309,9 @@ impl<'a> Bench<'a> {
 
     fn happen(&mut self, at: Nanos, happening: Happening) -> Result<(), RunError> {
         self.run.steps += 1;
+        if self.run.steps > MOST_STEPS {
+            return Err(RunError::TooMuch { at: at.saturating_sub(self.zero) });
+        }
         match happening {
             Happening::Plant => {
                 self.plant_due = None;
@@ -457,6 +477,8 @@ impl<'a> Bench<'a> {
             Event::SupplyGood(SupplyGood::Low) => self.run.losses.push(Loss {
                 at: at.saturating_sub(self.zero),
                 caps: *self.plant.caps(),
+                board: self.plant.board().clone(),
+                pi: self.plant.pi().part().clone(),
                 phase: self.plant.pi().phase(),
                 phase_ends: self.plant.pi().phase_ends().map(|ends| ends.saturating_sub(self.zero)),
             }),

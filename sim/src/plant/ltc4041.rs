@@ -133,12 +133,16 @@ impl Ltc4041 {
         }
     }
 
-    /// Drives both enables. `vsys` and `vscap` decide whether the boost may start.
-    pub fn enable(&mut self, level: SupplyEnable, vsys: f64, vscap: f64) {
+    /// Drives both enables. `vsys` and `vscap` decide whether the boost may start; VSYS rises to
+    /// the unloaded input `vin` before the power-fail comparator can see what the load does to it.
+    pub fn enable(&mut self, level: SupplyEnable, vin: f64, vsys: f64, vscap: f64) {
         match (level, self.path) {
             (SupplyEnable::Off, _) => self.path = PowerPath::Off,
             (SupplyEnable::On, PowerPath::Off) => match self.pfo {
-                SupplyGood::High => self.path = PowerPath::Normal,
+                SupplyGood::High => {
+                    self.path = PowerPath::Normal;
+                    self.held_vsys = vin;
+                }
                 SupplyGood::Low => self.start_boost(vsys, vscap),
             },
             (SupplyEnable::On, PowerPath::Normal | PowerPath::Backup | PowerPath::Collapsed) => {}
@@ -346,14 +350,15 @@ impl Ltc4041 {
         caps: &Supercap,
     ) -> Option<f64> {
         let target = self.part.charge_voltage.0;
-        let reach = |threshold: f64| caps.time_to_terminal(point.drive, threshold);
+        let fall = |threshold: f64| caps.time_to_fall(point.drive, threshold);
+        let rise = |threshold: f64| caps.time_to_rise(point.drive, threshold);
         let charged = match (self.charged, point.drive) {
             (
                 CapsCharged::Low,
                 Drive::Current { .. } | Drive::Power { .. } | Drive::Voltage { .. },
-            ) => reach(self.part.caps_charged_rising.0 * target),
+            ) => rise(self.part.caps_charged_rising.0 * target),
             (CapsCharged::High, Drive::Rest { .. } | Drive::Converter { .. }) => {
-                reach(self.part.caps_charged_falling.0 * target)
+                fall(self.part.caps_charged_falling.0 * target)
             }
             (
                 CapsCharged::High,
@@ -363,7 +368,7 @@ impl Ltc4041 {
         };
         let ends = match self.path {
             PowerPath::Backup => {
-                earliest([reach(self.part.boost_end.0), caps.time_to_collapse(point.drive)])
+                earliest([fall(self.part.boost_end.0), caps.time_to_collapse(point.drive)])
             }
             PowerPath::Normal => self.charger_crossing(point, source, load, caps),
             PowerPath::Off | PowerPath::Collapsed => None,
@@ -381,27 +386,28 @@ impl Ltc4041 {
         let target = self.part.charge_voltage.0;
         let resistance = self.part.charge_resistance.0;
         let full_scale = self.part.charge_current.0;
-        let reach = |threshold: f64| caps.time_to_terminal(point.drive, threshold);
+        let fall = |threshold: f64| caps.time_to_fall(point.drive, threshold);
+        let rise = |threshold: f64| caps.time_to_rise(point.drive, threshold);
         match point.charger {
             Charger::Off => None,
-            Charger::LockedOut => point.vsys.and_then(|vsys| reach(vsys - self.part.headroom_on.0)),
+            Charger::LockedOut => point.vsys.and_then(|vsys| fall(vsys - self.part.headroom_on.0)),
             Charger::ConstantCurrent => earliest([
-                reach(self.limited_power(source, load) / full_scale),
-                reach(target - resistance * full_scale),
-                self.charging_vin_crossing(source, load).and_then(reach),
+                rise(self.limited_power(source, load) / full_scale),
+                rise(target - resistance * full_scale),
+                self.charging_vin_crossing(source, load).and_then(rise),
             ]),
             Charger::InputLimited => {
                 // (target − v)/r = P/v
                 let power = self.limited_power(source, load);
                 let square = target * target - 4.0 * power * resistance;
                 earliest([
-                    reach((target + square.max(0.0).sqrt()) / 2.0),
-                    point.vsys.and_then(|vsys| reach(vsys - self.part.headroom_off.0)),
+                    rise((target + square.max(0.0).sqrt()) / 2.0),
+                    point.vsys.and_then(|vsys| rise(vsys - self.part.headroom_off.0)),
                 ])
             }
             Charger::ConstantVoltage => match point.drive {
                 // Below the target by more than rounding: then it charges again.
-                Drive::Rest { .. } => reach(target - 1e3 * TOLERANCE),
+                Drive::Rest { .. } => fall(target - 1e3 * TOLERANCE),
                 Drive::Converter { .. }
                 | Drive::Current { .. }
                 | Drive::Power { .. }

@@ -296,7 +296,7 @@ impl Plant {
         let ltc4041 = self.ltc4041.next_crossing(&self.point, source, self.load(), &self.caps);
         let mcu = match self.mcu {
             Mcu::On | Mcu::Reset if self.point.vin <= part.mcu_dead.0 => {
-                self.caps.time_to_terminal(self.point.drive, part.mcu_dead.0)
+                self.caps.time_to_fall(self.point.drive, part.mcu_dead.0)
             }
             Mcu::On | Mcu::Off | Mcu::Reset => None,
         };
@@ -521,8 +521,8 @@ impl Plant {
         let before = std::mem::replace(&mut self.driven, driven);
         // In the order of the firmware's rule: the supply first.
         if before.supply_enable != driven.supply_enable {
-            let (vsys, vscap) = (self.vsys(), self.vscap());
-            self.ltc4041.enable(driven.supply_enable, vsys, vscap);
+            let (vin, vsys, vscap) = (self.point.vin, self.vsys(), self.vscap());
+            self.ltc4041.enable(driven.supply_enable, vin, vsys, vscap);
             events.push(Event::SupplyEnable(driven.supply_enable));
         }
         if before.load_switch != driven.load_switch {
@@ -545,7 +545,7 @@ impl Plant {
             resistance: part.boost_resistance.0,
             current_limit: part.boost_current_limit.0,
         };
-        let floor = self.caps.time_to_terminal(drive, part.hold_up_floor.0);
+        let floor = self.caps.time_to_fall(drive, part.hold_up_floor.0);
         let seconds = [floor, self.caps.time_to_collapse(drive)]
             .into_iter()
             .flatten()

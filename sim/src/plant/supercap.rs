@@ -205,6 +205,40 @@ impl Supercap {
         None
     }
 
+    /// Seconds until the terminal voltage has fallen to `threshold` \[V\]: `Some(0.0)` if it is at or
+    /// below it, `None` if it never gets there. A slow branch may lift the terminals first.
+    #[must_use]
+    pub fn time_to_fall(&self, drive: Drive, threshold: f64) -> Option<f64> {
+        if self.terminal(drive).voltage <= threshold {
+            return Some(0.0);
+        }
+        let mode = self.leg(drive).mode;
+        if self.rate(mode) <= 0.0 {
+            return self.time_to_terminal(drive, threshold);
+        }
+        self.parameters.slow?;
+        let level = self.capacitor_voltage(mode, threshold);
+        let mut cell = *self;
+        level.is_finite().then(|| cell.run(mode, Crossing::Falling(level), f64::INFINITY))?
+    }
+
+    /// Seconds until the terminal voltage has risen to `threshold` \[V\]: `Some(0.0)` if it is at or
+    /// above it, `None` if it never gets there. A slow branch may pull the terminals down first.
+    #[must_use]
+    pub fn time_to_rise(&self, drive: Drive, threshold: f64) -> Option<f64> {
+        if self.terminal(drive).voltage >= threshold {
+            return Some(0.0);
+        }
+        let mode = self.leg(drive).mode;
+        if self.rate(mode) > 0.0 {
+            return self.time_to_terminal(drive, threshold);
+        }
+        self.parameters.slow?;
+        let level = self.capacitor_voltage(mode, threshold);
+        let mut cell = *self;
+        level.is_finite().then(|| cell.run(mode, Crossing::Rising(level), f64::INFINITY))?
+    }
+
     /// Seconds until the converter can no longer deliver its power: maximum power transfer at
     /// V = Vx + 2 sqrt(R P), or the current limit at V = Vx + R Ilim + P/Ilim, whichever comes first
     /// (the limit does if P > R Ilim²). `None` for other drives, and for a converter without power.

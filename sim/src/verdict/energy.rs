@@ -1,9 +1,9 @@
 //! Energy: hold-up to spare, and whether a shutdown was possible at all.
 
 use crate::bench::{Loss, Run};
+use crate::parts::Board;
 use crate::plant::supercap::{Drive, Supercap};
 use crate::quantity::Nanos;
-use crate::scenario::Scenario;
 use crate::timeline::{Event, Pi as Phase, SupplyEnable, What};
 
 use super::{EnergyInstant, EnergyMargin};
@@ -34,8 +34,8 @@ pub(super) struct Shortfall {
 
 /// Whether the capacitors at a loss of the supply could have carried a Pi that was told at once.
 /// `None` if they could.
-pub(super) fn shortfall(scenario: &Scenario, loss: &Loss) -> Option<Shortfall> {
-    let pi = &scenario.pi;
+pub(super) fn shortfall(loss: &Loss) -> Option<Shortfall> {
+    let pi = &loss.pi;
     let display = pi.display_current.0;
     let rest =
         |ends: Option<Nanos>| ends.map_or(0.0, |ends| ends.saturating_sub(loss.at).as_secs_f64());
@@ -50,12 +50,11 @@ pub(super) fn shortfall(scenario: &Scenario, loss: &Loss) -> Option<Shortfall> {
         // Nothing is mounted: a cut costs nothing.
         Phase::Off | Phase::BootLoader | Phase::Halted => return None,
     };
-    carry(scenario, loss.caps, &program)
+    carry(&loss.board, loss.caps, &program)
 }
 
 /// Runs the boost through `program`, pairs of seconds and load current \[A\].
-fn carry(scenario: &Scenario, mut caps: Supercap, program: &[(f64, f64)]) -> Option<Shortfall> {
-    let board = &scenario.board;
+fn carry(board: &Board, mut caps: Supercap, program: &[(f64, f64)]) -> Option<Shortfall> {
     let mut short: Option<Shortfall> = None;
     for &(seconds, current) in program {
         let power = board.backup_voltage.0 * current;
@@ -65,7 +64,7 @@ fn carry(scenario: &Scenario, mut caps: Supercap, program: &[(f64, f64)]) -> Opt
             resistance: board.boost_resistance.0,
             current_limit: board.boost_current_limit.0,
         };
-        let ends = [caps.time_to_terminal(drive, board.boost_end.0), caps.time_to_collapse(drive)]
+        let ends = [caps.time_to_fall(drive, board.boost_end.0), caps.time_to_collapse(drive)]
             .into_iter()
             .flatten()
             .fold(f64::INFINITY, f64::min);

@@ -28,6 +28,8 @@ use super::invariants::Found;
 const DECIDING: Nanos = Nanos::SECOND;
 /// The Pi's line is not understood earlier than this after the Pi halted: two of its pulses.
 const UNDERSTANDING: Nanos = Nanos::from_millis(300);
+/// It is understood this long after the halt at the latest.
+const UNDERSTOOD: Nanos = Nanos::from_millis(550);
 /// A journal write keeps the firmware from looking for this long at most.
 const STALL: Nanos = Nanos::from_millis(14);
 
@@ -220,7 +222,11 @@ impl<'a> Model<'a> {
     fn take(&mut self, at: Nanos, action: Action) {
         let fed = self.is(Event::SupplyEnable(SupplyEnable::On), at);
         let good = self.is(Event::SupplyGood(SupplyGood::High), at);
+        // Between the halt and the moment at which it can be understood, either order is right.
+        let halted_just_now =
+            self.intent == Intent::AppShutdown && at.saturating_sub(self.decided) < UNDERSTOOD;
         match action {
+            Action::Press | Action::SupplyGone if halted_just_now => self.open = true,
             Action::Press => {
                 self.press_began_on = fed;
                 if fed {

@@ -143,7 +143,7 @@ impl Invariants<'_> {
             .history
             .occurrences(Event::PowerPath(PowerPath::Collapsed))
             .any(|collapse| loss.at <= collapse && collapse <= at);
-        if collapsed { energy::shortfall(self.scenario, loss) } else { None }
+        if collapsed { energy::shortfall(loss) } else { None }
     }
 
     fn no_limbo(&self) -> Found {
