@@ -278,3 +278,18 @@ part! {
         after_poweroff_timeout: AfterPoweroffTimeout,
     }
 }
+
+/// Values of parts that change during a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drift {
+    /// Of the board.
+    pub board: BoardOverride,
+    /// Of the capacitors.
+    pub caps: CapsOverride,
+    /// Of the adapter.
+    pub supply: SupplyOverride,
+    /// Of the cable.
+    pub cable: CableOverride,
+    /// Of the Pi.
+    pub pi: PiOverride,
+}

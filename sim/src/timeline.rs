@@ -1,6 +1,8 @@
 //! What happened: events and quantities, the vocabulary that scenarios, runs and verdicts share.
 
 use firmware::record::Record;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::quantity::Nanos;
 
@@ -199,6 +201,20 @@ impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.subject(), self.value())
     }
+}
+
+/// An input pin of the microcontroller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pin {
+    /// `supply_good`.
+    SupplyGood,
+    /// `button`.
+    Button,
+    /// `pi_request`.
+    PiRequest,
+    /// `caps_charged`.
+    CapsCharged,
 }
 
 /// Something that has a value at every instant.

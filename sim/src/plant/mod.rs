@@ -22,11 +22,10 @@ pub mod supply;
 
 use firmware::signals::Level;
 
-use crate::parts;
+use crate::parts::{self, Drift};
 use crate::quantity::Nanos;
-use crate::scenario::{Drift, Pin};
 use crate::timeline::{
-    Button, CapsCharged, Charger, Event, HoldUp, LoadSwitch, Mcu, PiRequest, Plug, PowerGood,
+    Button, CapsCharged, Charger, Event, HoldUp, LoadSwitch, Mcu, PiRequest, Pin, Plug, PowerGood,
     PowerPath, Quantities, Rail as RailState, SupplyEnable, SupplyGood,
 };
 use cable::Cable;

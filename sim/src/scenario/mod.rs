@@ -14,6 +14,8 @@ mod resolve;
 pub use load::{collect, json_schema, load, load_all, parse};
 
 pub use crate::document::{Place, Problem, ProblemKind, Problems};
+pub use crate::parts::Drift;
+pub use crate::timeline::Pin;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,10 +23,7 @@ use serde::Deserialize;
 use firmware::config::Config;
 use firmware::record::Record;
 
-use crate::parts::{
-    Board, BoardOverride, Cable, CableOverride, Caps, CapsOverride, Pi, PiOverride, Supply,
-    SupplyOverride,
-};
+use crate::parts::{Board, Cable, Caps, Pi, Supply};
 use crate::quantity::{Amps, Joules, Nanos, Volts};
 use crate::timeline::{Event, Plug, Quantity};
 
@@ -123,20 +122,6 @@ pub struct Stimulus {
     pub act: Act,
     /// Line of the scenario file it stands on, from 1.
     pub line: usize,
-}
-
-/// A pin that noise or a fault can force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Pin {
-    /// `supply_good`.
-    SupplyGood,
-    /// `button`.
-    Button,
-    /// `pi_request`.
-    PiRequest,
-    /// `caps_charged`.
-    CapsCharged,
 }
 
 /// Why the microcontroller was reset, and whether its RAM survived.
@@ -251,21 +236,6 @@ pub enum Tear {
     Mixed,
     /// All bits set.
     Ones,
-}
-
-/// Values of parts that change during a run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Drift {
-    /// Of the board.
-    pub board: BoardOverride,
-    /// Of the capacitors.
-    pub caps: CapsOverride,
-    /// Of the adapter.
-    pub supply: SupplyOverride,
-    /// Of the cable.
-    pub cable: CableOverride,
-    /// Of the Pi.
-    pub pi: PiOverride,
 }
 
 /// Something that must hold.
