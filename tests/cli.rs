@@ -232,3 +232,10 @@ fn chatter_goes_to_standard_error() {
     assert!(verbose.stderr.contains("INFO read 1 scenario"), "{}", verbose.stderr);
     assert!(verbose.stderr.contains("kernel events"), "{}", verbose.stderr);
 }
+
+#[test]
+fn the_documented_output_is_real() {
+    let page = include_str!("../docs/output.md");
+    let shown = holdup(&["run", "tests/cli/suite/passes.json"]).stdout;
+    assert!(page.contains(&shown), "docs/output.md does not show:\n{shown}");
+}

@@ -98,24 +98,19 @@ fn within(event: Event, from: Nanos, min: Nanos, max: Nanos, history: &History<'
             false,
             None,
             Some(limit.min(history.end)),
-            format!("{event} did not happen after {}", from.in_seconds(3)),
+            format!("{event} did not happen after {}", from),
         );
     };
     let elapsed = at.saturating_sub(from);
     let margin = seconds_between(elapsed, max).min(seconds_between(min, elapsed));
-    let detail = format!(
-        "after {}, limits {} .. {}",
-        elapsed.in_seconds(3),
-        min.in_seconds(3),
-        max.in_seconds(3)
-    );
+    let detail = format!("after {}, limits {} .. {}", elapsed, min, max);
     Found::new(margin >= 0.0, Some(Margin::Seconds(margin)), Some(at), detail)
 }
 
 fn never(event: Event, from: Nanos, to: Nanos, history: &History<'_>) -> Found {
-    let window = format!("{} .. {}", from.in_seconds(3), to.in_seconds(3));
+    let window = format!("{} .. {}", from, to);
     if let Some(at) = history.occurrences(event).find(|at| (from..=to).contains(at)) {
-        let detail = format!("{event} at {}, within {window}", at.in_seconds(3));
+        let detail = format!("{event} at {}, within {window}", at);
         return Found::new(false, None, Some(at), detail);
     }
     // How far outside the window it happened, if it did.
@@ -150,23 +145,18 @@ fn hold(state: Event, from: Nanos, lasting: Option<Nanos>, history: &History<'_>
         .find(|span| span.from <= from && (from < span.to || span.to_end));
     let Some(span) = span else {
         let is = history.state_at(state, from).map_or("unknown", Event::value);
-        let detail = format!("it is {is} at {}", from.in_seconds(3));
+        let detail = format!("it is {is} at {}", from);
         return Found::new(false, None, Some(from), detail);
     };
     if span.to_end && to > history.end {
-        let detail = format!("the run ends at {}, too early to tell", history.end.in_seconds(3));
+        let detail = format!("the run ends at {}, too early to tell", history.end);
         return Found::new(false, None, Some(history.end), detail);
     }
     if span.to_end {
-        return Found::new(
-            true,
-            None,
-            None,
-            format!("until the end, {}", history.end.in_seconds(3)),
-        );
+        return Found::new(true, None, None, format!("until the end, {}", history.end));
     }
     let margin = seconds_between(to, span.to);
-    let detail = format!("until {}, needed until {}", span.to.in_seconds(3), to.in_seconds(3));
+    let detail = format!("until {}, needed until {}", span.to, to);
     Found::new(margin >= 0.0, Some(Margin::Seconds(margin)), Some(span.to), detail)
 }
 
@@ -193,11 +183,8 @@ fn stay(
         return Found::failed("no limit is given".to_owned());
     };
     let margin = if unit == "A" { Margin::Amps(margin) } else { Margin::Volts(margin) };
-    let detail = format!(
-        "{which} {:.3} {unit} at {}, limit {limit:.3} {unit}",
-        extreme.value,
-        extreme.at.in_seconds(3)
-    );
+    let detail =
+        format!("{which} {:.3} {unit} at {}, limit {limit:.3} {unit}", extreme.value, extreme.at);
     Found::new(margin.value() >= 0.0, Some(margin), Some(extreme.at), detail)
 }
 
@@ -222,7 +209,7 @@ fn final_states(states: &[Event], history: &History<'_>) -> Found {
 fn margin(at: Nanos, seconds: Option<Nanos>, energy: Option<f64>, run: &Run) -> Found {
     let moment = run.timeline.moments.iter().find(|moment| moment.at == at);
     let Some(hold_up) = moment.and_then(|moment| moment.hold_up) else {
-        return Found::failed(format!("no energy was noted at {}", at.in_seconds(3)));
+        return Found::failed(format!("no energy was noted at {}", at));
     };
     let time = seconds.map(|least| hold_up.seconds - least.as_secs_f64());
     let joules = energy.map(|least| hold_up.joules - least);
@@ -232,11 +219,6 @@ fn margin(at: Nanos, seconds: Option<Nanos>, energy: Option<f64>, run: &Run) -> 
         (Some(time), _) => Some(Margin::Seconds(time)),
         (None, joules) => joules.map(Margin::Joules),
     };
-    let detail = format!(
-        "{:.3} s and {:.3} J left at {}",
-        hold_up.seconds,
-        hold_up.joules,
-        at.in_seconds(3)
-    );
+    let detail = format!("{:.3} s and {:.3} J left at {}", hold_up.seconds, hold_up.joules, at);
     Found::new(held, margin, Some(at), detail)
 }

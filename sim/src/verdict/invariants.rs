@@ -15,18 +15,65 @@ use super::history::{History, Span};
 use super::{Finding, InvariantFinding, Margin, Outcome, energy, intent};
 use crate::parts::Overlay;
 
-/// Number and words of every invariant.
-pub const RULES: [(u8, &str); 10] = [
-    (1, "no unclean cut: the rail holds while the file system is mounted"),
-    (2, "no limbo: the Pi is never left halted with rail and supply on"),
-    (3, "a restart is a power cycle: the rail is below 0.5 V for 2 s before it rises again"),
-    (4, "a Pi that was told for 100 ms is cut, and the notice stands until then"),
-    (5, "the last user intent decides the end state"),
-    (6, "at most 2 starts a minute that nobody pressed for"),
-    (7, "at most 2 journal records per event"),
-    (8, "levels decide: 5 s after the supply went a fed Pi has been told"),
-    (9, "the load switch is open before power_good goes low and closes only after it is released"),
-    (10, "every press gets a visible answer within 1 s"),
+/// An invariant: its number, its short name, and the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// `O1` … `O10`, as 1 … 10.
+    pub number: u8,
+    /// A few words for tables.
+    pub name: &'static str,
+    /// The rule itself.
+    pub rule: &'static str,
+}
+
+/// Every invariant.
+pub const RULES: [Rule; 10] = [
+    Rule {
+        number: 1,
+        name: "no unclean cut",
+        rule: "the rail holds while the file system is mounted",
+    },
+    Rule {
+        number: 2,
+        name: "no limbo",
+        rule: "the Pi is never left halted with rail and supply on",
+    },
+    Rule {
+        number: 3,
+        name: "a restart is a power cycle",
+        rule: "the rail is below 0.5 V for 2 s before it rises again",
+    },
+    Rule {
+        number: 4,
+        name: "a told Pi is cut",
+        rule: "once power_good was low for 100 ms it stays low until the cut, and the cut comes",
+    },
+    Rule {
+        number: 5,
+        name: "the last intent decides",
+        rule: "the last user intent decides the end state, also after total energy loss",
+    },
+    Rule {
+        number: 6,
+        name: "few starts",
+        rule: "at most 2 starts a minute that nobody pressed for",
+    },
+    Rule { number: 7, name: "few records", rule: "at most 2 journal records per event" },
+    Rule {
+        number: 8,
+        name: "levels decide",
+        rule: "5 s after the supply went a fed Pi has been told",
+    },
+    Rule {
+        number: 9,
+        name: "load switch first",
+        rule: "the load switch is open before power_good goes low and closes after its release",
+    },
+    Rule {
+        number: 10,
+        name: "presses are answered",
+        rule: "every press gets a visible answer within 1 s",
+    },
 ];
 
 const POWER_CYCLE: f64 = 2.0;
@@ -86,10 +133,10 @@ pub(super) fn judge(
     RULES
         .into_iter()
         .zip(found)
-        .map(|((number, text), found)| InvariantFinding {
+        .map(|(Rule { number, name, .. }, found)| InvariantFinding {
             number,
             finding: Finding {
-                text: text.to_owned(),
+                text: name.to_owned(),
                 outcome: found.outcome,
                 margin: found.margin,
                 at: found.at,
@@ -162,7 +209,7 @@ impl Invariants<'_> {
             Some((margin, at, detail)) if margin < 0.0 && self.cannot_say_it_is_down() => {
                 Found::held(format!(
                     "{detail}; {}: the Pi was switched off and has no way to say so",
-                    at.in_seconds(3)
+                    at
                 ))
             }
             Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
@@ -224,7 +271,7 @@ impl Invariants<'_> {
                     return Found::undecided("the run ends before the cut is due");
                 }
                 None => {
-                    let detail = format!("told at {}, never cut", span.from.in_seconds(3));
+                    let detail = format!("told at {}, never cut", span.from);
                     return Found::failed(span.from, detail);
                 }
             }

@@ -16,7 +16,7 @@ use crate::scenario::Scenario;
 use crate::timeline::HoldUp;
 use history::History;
 
-pub use invariants::RULES;
+pub use invariants::{RULES, Rule};
 
 /// What became of something that was to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

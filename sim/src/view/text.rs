@@ -10,7 +10,7 @@ use crate::quantity::Nanos;
 use crate::scenario::{Scenario, describe};
 use crate::suite::{Ran, Summary};
 use crate::timeline::{Entry, Event, Moment, Timeline, What};
-use crate::verdict::{EnergyMargin, Finding, Margin, Outcome, Status, Verdict};
+use crate::verdict::{EnergyMargin, Finding, Margin, Outcome, RULES, Status, Verdict};
 
 /// LED changes that follow each other this closely belong to one blinking.
 const BLINKING: Nanos = Nanos::from_millis(2_000);
@@ -147,11 +147,9 @@ fn lines(scenario: &Scenario, timeline: &Timeline) -> Vec<Line> {
     let mut lines = Vec::new();
     for (index, entry) in timeline.entries.iter().enumerate() {
         let text = match blinks.iter().find(|blink| blink.entries.contains(&index)) {
-            Some(blink) if blink.entries.first() == Some(&index) => format!(
-                "status_led blinks until {}, {} changes",
-                blink.until.in_seconds(3),
-                blink.entries.len()
-            ),
+            Some(blink) if blink.entries.first() == Some(&index) => {
+                format!("status_led blinks until {}, {} changes", blink.until, blink.entries.len())
+            }
             Some(_) => continue,
             None => words(scenario, entry),
         };
@@ -210,7 +208,7 @@ pub fn verdict(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> S
             out,
             "{} at {} with {} to spare",
             margin.what.name(),
-            margin.at.in_seconds(3),
+            margin.at,
             hold_up(margin)
         );
     }
@@ -228,7 +226,7 @@ fn place(finding: &Finding) -> String {
 fn finding_row(finding: &Finding, place: &str) -> String {
     let margin = finding.margin.map_or(String::new(), |margin: Margin| margin.to_string());
     format!(
-        "{:<11}{margin:>14}  {place}: {}: {}\n",
+        "{:<11}{margin:>14}  {place:<8} {}: {}\n",
         finding.outcome.name(),
         finding.text,
         finding.detail
@@ -249,6 +247,9 @@ fn shortcomings(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> 
         }
         let margin = finding.margin.map_or(String::new(), |margin| format!(" ({margin})"));
         let _ = writeln!(out, "  failed: {place}: {}{margin}", finding.text);
+        if let Some(rule) = RULES.iter().find(|rule| place == format!("O{}", rule.number)) {
+            let _ = writeln!(out, "    {}", rule.rule);
+        }
         let _ = writeln!(out, "    {}", finding.detail);
         if let Some(at) = finding.at {
             out.push_str(&around(scenario, timeline, at));
