@@ -335,36 +335,17 @@ impl Machine {
 
     /// The earliest of everything that is still to come.
     fn wake(&self, config: &Config, now: Instant, journal: JournalHealth) -> Option<Wake> {
-        let close_at = match self.state {
-            State::On { close_at, .. } => Some(close_at),
-            State::Off
-            | State::Gap { .. }
-            | State::Backoff { .. }
-            | State::LoadTest { .. }
-            | State::Starting { .. }
-            | State::Bridging { .. }
-            | State::Notice { .. }
-            | State::Shutdown { .. } => None,
-        };
-        let load_test = match self.state {
-            State::LoadTest { .. } => Some(now.after(LOAD_TEST_SAMPLE)),
+        // What a state waits for besides its deadline.
+        let own = match self.state {
+            State::On { close_at, .. } => Some((close_at, WakeReason::LoadSwitch)),
+            State::LoadTest { .. } => Some((now.after(LOAD_TEST_SAMPLE), WakeReason::LoadTest)),
+            State::Off if self.record.intent() == Intent::On => {
+                Some((self.start_at, WakeReason::StartInterval))
+            }
             State::Off
             | State::Gap { .. }
             | State::Backoff { .. }
             | State::Starting { .. }
-            | State::On { .. }
-            | State::Bridging { .. }
-            | State::Notice { .. }
-            | State::Shutdown { .. } => None,
-        };
-        let start = match self.state {
-            State::Off if self.record.intent() == Intent::On => Some(self.start_at),
-            State::Off
-            | State::Gap { .. }
-            | State::Backoff { .. }
-            | State::LoadTest { .. }
-            | State::Starting { .. }
-            | State::On { .. }
             | State::Bridging { .. }
             | State::Notice { .. }
             | State::Shutdown { .. } => None,
@@ -375,17 +356,16 @@ impl Machine {
         };
         let supply = self.supply.changes_at(self.bridge(config), config.supply_settle);
         [
-            (self.state.deadline(), WakeReason::Deadline),
-            (Some(supply), WakeReason::Supply),
-            (close_at, WakeReason::LoadSwitch),
-            (self.button.wake(config), WakeReason::Button),
-            (request, WakeReason::PiRequest),
-            (start, WakeReason::StartInterval),
-            (load_test, WakeReason::LoadTest),
-            (self.led_wake(now, journal), WakeReason::Led),
+            self.state.deadline().map(|at| (at, WakeReason::Deadline)),
+            Some((supply, WakeReason::Supply)),
+            own,
+            self.button.wake(config).map(|at| (at, WakeReason::Button)),
+            request.map(|at| (at, WakeReason::PiRequest)),
+            self.led_wake(now, journal).map(|at| (at, WakeReason::Led)),
         ]
         .into_iter()
-        .filter_map(|(at, reason)| at.map(|at| Wake { at, reason }))
+        .flatten()
+        .map(|(at, reason)| Wake { at, reason })
         .filter(|wake| wake.at > now)
         .min_by_key(|wake| wake.at)
     }
