@@ -128,6 +128,9 @@ impl Config {
         if self.request_noise.0 >= self.request_qualify.0 {
             return Some(("request_noise", "less than", "request_qualify"));
         }
+        if self.request_noise.0.saturating_mul(2) >= self.request_pattern.0 {
+            return Some(("request_noise", "less than half of", "request_pattern"));
+        }
         if self.debounce.0 >= self.forced_off_hold.0 {
             return Some(("debounce", "less than", "forced_off_hold"));
         }

@@ -121,6 +121,7 @@ impl Journal {
     /// Stores `record` unless it is the newest one already.
     pub fn store(&mut self, eeprom: &mut impl Eeprom, record: Record) -> Stored {
         if self.stored() == Some(record) {
+            self.health = JournalHealth::Working;
             return Stored::Unchanged;
         }
         let sequence =
@@ -165,22 +166,38 @@ fn read_slot(eeprom: &mut impl Eeprom, slot: u16) -> Option<Entry> {
     Some(Entry { slot, sequence: payload >> 4, record })
 }
 
-/// The newest entry of the original firmware's queue that holds a state. It wrote the sequence
-/// number before the state, so a newest entry without one was torn and the one before it counts.
+/// The newest entry of the original firmware's queue that can be trusted.
+///
+/// It wrote the sequence number before the state, and neither with a check. A newest entry without a
+/// state was torn, and so was one whose number does not follow that of the slot before it; then the
+/// entry before counts. (A state torn into another valid one cannot be told.)
 fn read_original(eeprom: &mut impl Eeprom) -> Option<Record> {
     let mut newest: Option<(u32, Record)> = None;
     for entry in 0..ORIGINAL_ENTRIES {
-        let first = ORIGINAL_BASE.saturating_add(entry.saturating_mul(2));
-        let sequence = eeprom.read(first);
-        let record = match Record::from_number(eeprom.read(first.saturating_add(1))) {
+        let before = match entry.checked_sub(1) {
+            Some(before) => before,
+            None => ORIGINAL_ENTRIES.saturating_sub(1),
+        };
+        let (sequence, state) = original_entry(eeprom, entry);
+        let (previous, previous_state) = original_entry(eeprom, before);
+        let first = previous == 0 && previous_state == 0;
+        let record = match Record::from_number(state) {
             Some(Record::Undefined) | None => continue,
             Some(record) => record,
         };
+        if !first && sequence != previous.wrapping_add(1) {
+            continue;
+        }
         if newest.is_none_or(|(best, _)| sequence > best) {
             newest = Some((sequence, record));
         }
     }
     newest.map(|(_, record)| record)
+}
+
+fn original_entry(eeprom: &mut impl Eeprom, entry: u16) -> (u32, u32) {
+    let first = ORIGINAL_BASE.saturating_add(entry.saturating_mul(2));
+    (eeprom.read(first), eeprom.read(first.saturating_add(1)))
 }
 
 const fn words(slot: u16) -> (u16, u16) {

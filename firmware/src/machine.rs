@@ -83,8 +83,8 @@ pub struct Machine {
     answered: Option<Instant>,
 }
 
-/// Transitions that one step may chain; the longest chain of a late step is
-/// Notice → Shutdown → Gap → Off → `LoadTest` → Starting.
+/// Transitions that one step may chain. Deadlines of a new state lie ahead, so it takes times of zero
+/// in the configuration to need more than two.
 const CHAIN: u8 = 6;
 
 impl Machine {
@@ -106,9 +106,10 @@ impl Machine {
         };
         match start {
             // Without supply the chip dies too, so a power-on is a reconnection of the supply.
-            Start::PowerOn { record: Record::AppShutdownPowered, stored } => {
-                fresh(State::Off, Record::AppShutdownUnpowered, stored)
-            }
+            Start::PowerOn {
+                record: Record::AppShutdownPowered | Record::AppShutdownUnpowered,
+                stored,
+            } => fresh(State::Off, Record::OnUnpowered, stored),
             Start::PowerOn { record, stored } => fresh(State::Off, record, stored),
             Start::Reset { record, stored } => match (record, inputs.supply) {
                 (Record::OnPowered, Supply::Good) => {
@@ -194,6 +195,10 @@ impl Machine {
             self.button.disarm_hold();
         }
         self.take(config, now, inputs, Situation::Press);
+        if self.record.intent() == Intent::On {
+            // The user need not wait for the interval between starts.
+            self.start_at = now;
+        }
         // A press that shows on the LED by itself needs no further answer (R17).
         if self.led(now) == led_before {
             self.answered = Some(now);

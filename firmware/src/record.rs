@@ -1,7 +1,6 @@
 //! The stored state: what the board remembers when everything else is gone.
 //!
-//! The seven states and their numbers are those of the original board's EEPROM, so a board that
-//! is reflashed in either direction keeps its meaning. A record is the user's intent (the Pi on,
+//! The seven states and their numbers are those of the original board's EEPROM. A record is the user's intent (the Pi on,
 //! off, or shut down by its own software) joined with whether the supply has gone since.
 
 /// What the user last asked for.
@@ -21,7 +20,7 @@ pub enum Intent {
 pub enum Record {
     /// Nothing was ever stored: counts as wanted on.
     Undefined = 0,
-    /// Wanted on, and the supply carries it.
+    /// On, and the supply carries it.
     OnPowered = 1,
     /// Switched off by the button.
     OffPowered = 2,
@@ -29,7 +28,7 @@ pub enum Record {
     AppShutdownPowered = 3,
     /// Shut down by the Pi's software, and the supply has gone since.
     AppShutdownUnpowered = 4,
-    /// Was on when the supply went.
+    /// Was on when the supply went, or is wanted on and not up yet.
     OnUnpowered = 5,
     /// Was off when the supply went.
     OffUnpowered = 6,

@@ -2,6 +2,10 @@
 //!
 //! [`transition`] is a pure function, and every pair of state and situation is written out. It decides
 //! the next state and what is to be remembered; times that a new state needs are computed here.
+//!
+//! A Pi that is wanted on is remembered as `on_unpowered` until it has passed the load test, and again
+//! from the moment at which an outage shuts it down. So `on_powered` means that it is up, and a reset
+//! that finds nothing but this record may keep feeding it.
 
 use crate::config::Config;
 use crate::record::{Intent, Record};
@@ -83,8 +87,8 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
         State::Off => match situation {
             // Without supply there is no start, whatever is wanted; the LED answers (R3).
             Situation::Press => match supply {
-                View::Settled => start(given, Record::OnPowered),
-                View::Good => Next { state: *state, record: Record::OnPowered },
+                View::Settled => start(given, Record::OnUnpowered),
+                View::Good => Next { state: *state, record: Record::OnUnpowered },
                 View::Lost | View::Gone => stay,
             },
             Situation::Supply => match supply {
@@ -96,7 +100,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
         },
         State::Gap { .. } => match situation {
             Situation::Press => match supply {
-                View::Settled | View::Good => Next { state: *state, record: Record::OnPowered },
+                View::Settled | View::Good => Next { state: *state, record: Record::OnUnpowered },
                 View::Lost | View::Gone => stay,
             },
             Situation::Supply => noted,
@@ -216,7 +220,7 @@ fn when_settled(given: &Circumstances<'_>) -> Next {
     let record = match given.record {
         Record::Undefined | Record::OnPowered | Record::OnUnpowered => given.record,
         // Reconnected: the intent is on from now.
-        Record::AppShutdownUnpowered => Record::OnPowered,
+        Record::AppShutdownUnpowered => Record::OnUnpowered,
         Record::OffPowered | Record::AppShutdownPowered => {
             return Next { state: State::Off, record: given.record };
         }
@@ -274,7 +278,7 @@ const fn stored_as(intent: Intent, supply: View) -> Record {
 const fn noted(supply: View, record: Record) -> Record {
     match (supply, record) {
         (View::Gone, _) => Record::unpowered(record.intent()),
-        (View::Settled, Record::AppShutdownUnpowered) => Record::OnPowered,
+        (View::Settled, Record::AppShutdownUnpowered) => Record::OnUnpowered,
         (View::Settled | View::Good | View::Lost, _) => record,
     }
 }
@@ -283,6 +287,6 @@ const fn noted(supply: View, record: Record) -> Record {
 const fn toggled(record: Record, supply: View) -> Record {
     match record.intent() {
         Intent::On => stored_as(Intent::Off, supply),
-        Intent::Off | Intent::AppShutdown => stored_as(Intent::On, supply),
+        Intent::Off | Intent::AppShutdown => Record::OnUnpowered,
     }
 }

@@ -17,7 +17,6 @@ use crate::dut::host::Host;
 use crate::dut::{Dut, Note, OutputPins};
 use crate::kernel::{Key, Queue, Rank};
 use crate::parts;
-use crate::plant::pi::RequestPolarity;
 use crate::plant::supercap::Supercap;
 use crate::plant::{Driven, Plant, Wiring};
 use crate::quantity::Nanos;
@@ -78,7 +77,7 @@ pub struct Run {
 }
 
 /// A run that could not be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunError {
     /// The Pi was to be running at time zero and never got there.
     NeverRunning {
@@ -205,10 +204,7 @@ impl<'a> Bench<'a> {
             supply: scenario.supply.clone(),
             cable: scenario.cable.clone(),
             pi: scenario.pi.clone(),
-            request_polarity: match scenario.config.request_polarity {
-                firmware::config::Polarity::ActiveHigh => RequestPolarity::ActiveHigh,
-                firmware::config::Polarity::ActiveLow => RequestPolarity::ActiveLow,
-            },
+            request_polarity: scenario.config.request_polarity,
             plug,
             vscap: start.caps.unwrap_or(full).0,
         });
@@ -365,9 +361,10 @@ impl<'a> Bench<'a> {
     }
 
     fn settle(&mut self, at: Nanos) -> Result<(), RunError> {
+        let livelock = RunError::Livelock { at: at.saturating_sub(self.zero) };
         for _ in 0..ROUNDS {
             let mut events = std::mem::take(&mut self.events);
-            self.plant.settle(&mut events);
+            self.plant.settle(&mut events).map_err(|_| livelock)?;
             let ran = self.run_dut(at, &mut events);
             let drove = self.apply_pins(&mut events);
             let changed = ran || drove || !events.is_empty();
@@ -379,7 +376,7 @@ impl<'a> Bench<'a> {
                 return Ok(());
             }
         }
-        Err(RunError::Livelock { at: at.saturating_sub(self.zero) })
+        Err(livelock)
     }
 
     /// Lets the device see what it must see. Says whether it ran.

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use crate::bench;
 use crate::parts::Library;
+use crate::plant::ltc4041;
 use crate::plant::supercap::{Drive, Parameters, Supercap};
 use crate::scenario::{self, Scenario};
 use crate::timeline::{Event, Quantity, SupplyEnable, What};
@@ -117,12 +118,7 @@ fn run_time(farads: f64, current: f64, start: Option<f64>) -> f64 {
     let parameters = Parameters { capacitance: farads, ..parameters(&scenario) };
     let caps = Supercap::new(parameters, start);
     let board = &scenario.board;
-    let drive = Drive::Converter {
-        power: board.backup_voltage.0 * current + board.boost_overhead.0,
-        drop: board.boost_drop.0,
-        resistance: board.boost_resistance.0,
-        current_limit: board.boost_current_limit.0,
-    };
+    let drive = ltc4041::boost(board, current);
     caps.time_to_terminal(drive, board.hold_up_floor.0).unwrap_or(f64::INFINITY)
 }
 

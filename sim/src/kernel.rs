@@ -36,7 +36,8 @@ pub struct Queue<E> {
     now: Nanos,
     heap: BinaryHeap<Reverse<Item<E>>>,
     scheduled: u64,
-    cancelled: BTreeSet<u64>,
+    /// The numbers of what is in the heap and was not cancelled.
+    live: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl<E> Ord for Item<E> {
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { now: Nanos::ZERO, heap: BinaryHeap::new(), scheduled: 0, cancelled: BTreeSet::new() }
+        Self { now: Nanos::ZERO, heap: BinaryHeap::new(), scheduled: 0, live: BTreeSet::new() }
     }
 }
 
@@ -89,15 +90,14 @@ impl<E> Queue<E> {
     pub fn schedule(&mut self, at: Nanos, rank: Rank, event: E) -> Key {
         let number = self.scheduled;
         self.scheduled += 1;
+        self.live.insert(number);
         self.heap.push(Reverse(Item { at: at.max(self.now), rank, number, event }));
         Key(number)
     }
 
     /// Takes a scheduled event back.
     pub fn cancel(&mut self, key: Key) {
-        if self.heap.iter().any(|Reverse(item)| item.number == key.0) {
-            self.cancelled.insert(key.0);
-        }
+        self.live.remove(&key.0);
     }
 
     /// Takes the next event that is due at or before `end` and moves the time to it. When there is
@@ -110,7 +110,7 @@ impl<E> Queue<E> {
             let Some(Reverse(item)) = self.heap.pop() else {
                 break;
             };
-            if self.cancelled.remove(&item.number) {
+            if !self.live.remove(&item.number) {
                 continue;
             }
             self.now = item.at;

@@ -142,6 +142,8 @@ part! {
         boost_current_limit: Amps,
         /// A boost that is not running cannot start while VSCAP and VSYS are both below this.
         boost_lockout: Volts,
+        /// From a lock-out of the charger, or a collapse of the boost, to its next start at the earliest.
+        restart_delay: Nanos,
         /// Terminal voltage of the capacitors at which a running boost ends.
         boost_end: Volts,
         /// Terminal voltage down to which energy margins are counted.

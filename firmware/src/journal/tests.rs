@@ -140,14 +140,14 @@ fn original(memory: &mut Memory, entry: u16, sequence: u32, state: u32) {
 #[test]
 fn the_original_s_state_is_migrated_once() {
     let mut memory = Memory::blank();
-    for entry in 0..16 {
-        original(&mut memory, entry, 100 + u32::from(entry), 1);
+    for sequence in 100..119 {
+        original(&mut memory, sequence % 16, u32::from(sequence), 1);
     }
-    original(&mut memory, 3, 119, 6);
+    original(&mut memory, 119 % 16, 119, 6);
     let mut journal = Journal::open(&mut memory);
     assert_eq!((journal.record(), journal.stored()), (Record::OffUnpowered, None));
     assert_eq!(journal.store(&mut memory, Record::OffUnpowered), Stored::Written);
-    original(&mut memory, 4, 120, 1);
+    original(&mut memory, 120 % 16, 120, 1);
     assert_eq!(Journal::open(&mut memory).record(), Record::OffUnpowered);
 }
 
@@ -156,7 +156,9 @@ fn a_torn_entry_of_the_original_is_passed_over() {
     let mut memory = Memory::blank();
     original(&mut memory, 0, 41, 2);
     original(&mut memory, 1, 42, 0);
-    assert_eq!(Journal::open(&mut memory).record(), Record::OffPowered);
+    assert_eq!(Journal::open(&mut memory).record(), Record::OffPowered, "no state yet");
+    original(&mut memory, 1, 0xFFFF_0000, 1);
+    assert_eq!(Journal::open(&mut memory).record(), Record::OffPowered, "the number was torn");
 }
 
 #[test]

@@ -177,12 +177,26 @@ fn r3_the_button_turns_off_and_on() {
         (100_020, OPEN),
         (100_120, TOLD),
         (120_120, OFF),
-        (150_020, Change::Store(Record::OnPowered)),
+        (150_020, Change::Store(Record::OnUnpowered)),
         (150_020, ON),
+        (151_020, Change::Store(Record::OnPowered)),
         (152_020, RELEASED),
         (152_220, CLOSED),
     ];
     assert_eq!(board.pins(), expected);
+}
+
+#[test]
+fn r3_a_press_in_the_gap_starts_after_it() {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    // Pressed at 5 s, early cut at 24 s at the latest: within the interval between starts.
+    board.press(5_000, 100);
+    board.at(12_000, |inputs| inputs.pi_request = PiRequest::Active);
+    board.run_until(15_060);
+    assert_eq!(board.machine.state().name(), "gap");
+    board.press(16_000, 100);
+    board.run_until(30_000);
+    assert!(board.pins().contains(&(17_550, ON)), "{:?}", board.pins());
 }
 
 #[test]
@@ -356,6 +370,22 @@ fn r13_without_its_ram_a_pi_that_was_on_with_the_supply_good_is_kept() {
     let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, start);
     let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
     assert_eq!((levels.supply_enable, levels.power_good), (SupplyEnable::On, PowerGood::Released));
+}
+
+#[test]
+fn r13_a_told_pi_is_not_taken_for_one_that_is_on() {
+    // Turned round by a second press, so it is wanted on again; its memory is lost in a reset.
+    let mut board = Board::running();
+    board.press(100_000, 100);
+    board.press(102_000, 100);
+    board.run_until(103_000);
+    let record = board.machine.record();
+    assert_eq!(record, Record::OnUnpowered);
+    let start = Start::Reset { record, stored: Some(record) };
+    let now = Instant::from_millis(103_000);
+    let mut machine = Machine::start(&CONFIG, now, board.inputs, start);
+    let levels = machine.step(&CONFIG, now, board.inputs).levels;
+    assert_eq!(levels.supply_enable, SupplyEnable::Off);
 }
 
 #[test]

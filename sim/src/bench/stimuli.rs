@@ -59,13 +59,14 @@ impl Bench<'_> {
                 self.plant.set_plug(to)
             }
             Act::Sag { to, lasting } => {
+                let before = self.plant.supply().part().voltage;
                 if let Some(lasting) = lasting {
-                    later(lasting, Follow::SupplyVoltage(self.scenario.supply.voltage));
+                    later(lasting, Follow::SupplyVoltage(before));
                 }
                 self.set_supply_voltage(to)
             }
             Act::Ramp { to, over } => {
-                let from = self.plant.supply().open_circuit();
+                let from = self.plant.supply().part().voltage.0;
                 let steps = ((to.0 - from).abs() / RAMP_STEP).ceil().max(1.0) as u64;
                 for step in 1..=steps {
                     let share = step as f64 / steps as f64;
@@ -93,7 +94,7 @@ impl Bench<'_> {
             }
             Act::Noise { pin, lasting } => {
                 later(lasting, Follow::NoiseEnds(pin));
-                self.plant.set_noise(pin, true)
+                self.plant.begin_noise(pin)
             }
             Act::McuReset { cause, ram } => self.reset_mcu(at, cause, ram, events),
             Act::CutDuringWrite { nth, tear, lasting } => {
@@ -132,15 +133,22 @@ impl Bench<'_> {
 
     /// A later part of a stimulus.
     pub(super) fn follow(&mut self, index: usize, follow: Follow) {
+        // Contacts and ramps change things as they go; whatever else ends has struck before.
         let changed = match follow {
             Follow::Plug(plug) => self.plant.set_plug(plug),
             Follow::SupplyVoltage(volts) => self.set_supply_voltage(volts),
-            Follow::ReleaseButton => self.plant.set_button(Button::Released),
-            Follow::NoiseEnds(pin) => self.plant.set_noise(pin, false),
+            Follow::ReleaseButton => {
+                self.plant.set_button(Button::Released);
+                false
+            }
+            Follow::NoiseEnds(pin) => {
+                self.plant.end_noise(pin);
+                false
+            }
             Follow::McuSupplyBack => {
                 self.mcu_held_off = false;
                 self.events.push(Event::Mcu(Mcu::On));
-                true
+                false
             }
         };
         if changed {

@@ -74,7 +74,10 @@ impl Board {
             ("caps_charged_rising", self.caps_charged_rising),
         );
         flaws.less(("mcu_dead", self.mcu_dead), ("mcu_start", self.mcu_start));
+        flaws.less(("mcu_start", self.mcu_start), ("charge_voltage", self.charge_voltage));
         flaws.positive(("eeprom_operation", self.eeprom_operation));
+        flaws.positive(("power_fail_delay", self.power_fail_delay));
+        flaws.positive(("restart_delay", self.restart_delay));
         flaws.0
     }
 }

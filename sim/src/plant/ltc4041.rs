@@ -70,6 +70,8 @@ pub struct Ltc4041 {
     charged: CapsCharged,
     /// The charger's headroom comparator.
     headroom: Headroom,
+    /// A charger that locked out does not charge again before this.
+    charger_rests_until: Nanos,
     /// VSYS while the input was last good, held for the comparator's delay \[V\].
     held_vsys: f64,
 }
@@ -101,6 +103,7 @@ impl Ltc4041 {
             flips_at: None,
             charged,
             headroom: Headroom::Enough,
+            charger_rests_until: Nanos::ZERO,
             held_vsys: 0.0,
         }
     }
@@ -168,12 +171,7 @@ impl Ltc4041 {
             PowerPath::Backup => OperatingPoint {
                 vin: source.voltage,
                 vsys: Some(self.part.backup_voltage.0),
-                drive: Drive::Converter {
-                    power: self.part.backup_voltage.0 * load + self.part.boost_overhead.0,
-                    drop: self.part.boost_drop.0,
-                    resistance: self.part.boost_resistance.0,
-                    current_limit: self.part.boost_current_limit.0,
-                },
+                drive: boost(&self.part, load),
                 charger: Charger::Off,
             },
             PowerPath::Normal => self.solve_normal(source, load, caps),
@@ -191,7 +189,7 @@ impl Ltc4041 {
     }
 
     fn solve_normal(&self, source: Source, load: f64, caps: &Supercap) -> OperatingPoint {
-        let loaded = source.voltage - source.resistance * load;
+        let loaded = (source.voltage - source.resistance * load).max(0.0);
         let vsys = |vin: f64| Some(vin - self.part.input_switch.0 * load);
         let idle = |charger| OperatingPoint {
             vin: loaded,
@@ -269,7 +267,7 @@ impl Ltc4041 {
                     && let Some(vsys) = point.vsys
                 {
                     self.held_vsys = vsys;
-                    return self.compare_headroom(vsys - terminal.voltage);
+                    return self.compare_headroom(now, vsys - terminal.voltage);
                 }
                 false
             }
@@ -285,12 +283,21 @@ impl Ltc4041 {
         }
     }
 
-    fn compare_headroom(&mut self, headroom: f64) -> bool {
+    /// The charger's own current takes headroom away, so locking out can bring it all back at once.
+    fn compare_headroom(&mut self, now: Nanos, headroom: f64) -> bool {
         let before = self.headroom;
-        if headroom <= self.part.headroom_off.0 + TOLERANCE {
-            self.headroom = Headroom::TooLittle;
-        } else if headroom >= self.part.headroom_on.0 - TOLERANCE {
-            self.headroom = Headroom::Enough;
+        match self.headroom {
+            Headroom::Enough if headroom <= self.part.headroom_off.0 + TOLERANCE => {
+                self.headroom = Headroom::TooLittle;
+                self.charger_rests_until = now.saturating_add(self.part.restart_delay);
+            }
+            Headroom::TooLittle
+                if headroom >= self.part.headroom_on.0 - TOLERANCE
+                    && now >= self.charger_rests_until =>
+            {
+                self.headroom = Headroom::Enough;
+            }
+            Headroom::Enough | Headroom::TooLittle => {}
         }
         self.headroom != before
     }
@@ -312,9 +319,10 @@ impl Ltc4041 {
         };
     }
 
-    /// When the comparator's output changes.
-    pub fn next(&self) -> Option<Nanos> {
-        self.flips_at
+    /// When the comparator's output changes, or a charger that locked out may charge again.
+    pub fn next(&self, now: Nanos) -> Option<Nanos> {
+        let rests = self.headroom == Headroom::TooLittle && self.charger_rests_until > now;
+        [self.flips_at, rests.then_some(self.charger_rests_until)].into_iter().flatten().min()
     }
 
     /// Lets the comparator's output change if it is due.
@@ -390,7 +398,11 @@ impl Ltc4041 {
         let rise = |threshold: f64| caps.time_to_rise(point.drive, threshold);
         match point.charger {
             Charger::Off => None,
-            Charger::LockedOut => point.vsys.and_then(|vsys| fall(vsys - self.part.headroom_on.0)),
+            // With headroom enough it only rests.
+            Charger::LockedOut => point
+                .vsys
+                .and_then(|vsys| fall(vsys - self.part.headroom_on.0))
+                .filter(|seconds| *seconds > 0.0),
             Charger::ConstantCurrent => earliest([
                 rise(self.limited_power(source, load) / full_scale),
                 rise(target - resistance * full_scale),
@@ -449,6 +461,16 @@ impl Ltc4041 {
 fn charging_vin(loaded: f64, resistance: f64, power: f64) -> f64 {
     let square = loaded * loaded - 4.0 * resistance * power;
     (loaded + square.max(0.0).sqrt()) / 2.0
+}
+
+/// What the boost takes from the capacitors for a load \[A\] on VSYS.
+pub fn boost(part: &Board, load: f64) -> Drive {
+    Drive::Converter {
+        power: part.backup_voltage.0 * load + part.boost_overhead.0,
+        drop: part.boost_drop.0,
+        resistance: part.boost_resistance.0,
+        current_limit: part.boost_current_limit.0,
+    }
 }
 
 fn earliest<const N: usize>(times: [Option<f64>; N]) -> Option<f64> {

@@ -20,6 +20,7 @@ pub mod relay_load;
 pub mod supercap;
 pub mod supply;
 
+use firmware::config::Polarity;
 use firmware::signals::Level;
 
 use crate::parts::{self, Drift};
@@ -30,7 +31,7 @@ use crate::timeline::{
 };
 use cable::Cable;
 use ltc4041::{Ltc4041, OperatingPoint, Source};
-use pi::{Pi, RequestPolarity};
+use pi::Pi;
 use rail::{Fall, Rail};
 use relay_load::RelayLoad;
 use supercap::{Parameters, SlowBranch, Supercap};
@@ -50,7 +51,7 @@ pub struct Wiring {
     /// The Pi.
     pub pi: parts::Pi,
     /// The level with which the Pi asks.
-    pub request_polarity: RequestPolarity,
+    pub request_polarity: Polarity,
     /// Whether the cable is plugged in.
     pub plug: Plug,
     /// Voltage of the capacitors \[V\].
@@ -104,7 +105,8 @@ pub struct Plant {
     pi: Pi,
     relay: RelayLoad,
     button: Button,
-    noise: [bool; 4],
+    /// How many disturbances invert each input pin.
+    noise: [u32; 4],
     mcu: Mcu,
     driven: Driven,
     point: OperatingPoint,
@@ -116,7 +118,11 @@ pub struct Plant {
     visible: Visible,
 }
 
-/// How often the circuit may settle at one instant; more is a defect of the model.
+/// The circuit finds no solution that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsettled;
+
+/// How often the circuit may be solved at one instant; more is a defect of the model.
 const ROUNDS: u32 = 64;
 
 impl Plant {
@@ -165,7 +171,7 @@ impl Plant {
             pi,
             relay,
             button: Button::Released,
-            noise: [false; 4],
+            noise: [0; 4],
             mcu,
             driven: Driven::FLOATING,
             point,
@@ -174,7 +180,8 @@ impl Plant {
             touched: true,
             visible,
         };
-        plant.settle(&mut Vec::new());
+        // Should it not settle, it will not at the first instant of a run either, and is told there.
+        plant.touched = plant.settle(&mut Vec::new()).is_err();
         plant
     }
 
@@ -183,7 +190,7 @@ impl Plant {
         [
             self.crossing,
             self.supply.next(),
-            self.ltc4041.next(),
+            self.ltc4041.next(self.now),
             self.pi.next(self.now),
             self.rail_next(),
         ]
@@ -204,9 +211,12 @@ impl Plant {
     }
 
     /// Does what is due at this instant, solves the circuit, reports what changed.
-    pub fn settle(&mut self, events: &mut Vec<Event>) {
+    ///
+    /// # Errors
+    /// The circuit finds no solution that stays: a defect of the model.
+    pub fn settle(&mut self, events: &mut Vec<Event>) -> Result<(), Unsettled> {
         if !std::mem::take(&mut self.touched) {
-            return;
+            return Ok(());
         }
         self.supply.advance(self.now);
         let vscap = self.vscap();
@@ -217,10 +227,10 @@ impl Plant {
             if !changed {
                 self.predict();
                 self.publish(events);
-                return;
+                return Ok(());
             }
         }
-        unreachable!("the circuit does not settle at {:?}: {:?}", self.now, self.point);
+        Err(Unsettled)
     }
 
     /// Solves once; says whether a discrete change calls for another round.
@@ -266,8 +276,9 @@ impl Plant {
                 }
                 let lockout = self.ltc4041.part().boost_lockout.0;
                 let vscap = self.vscap();
+                let rested = self.boost_may_start(fall);
                 let restarts = self.ltc4041.path() == PowerPath::Collapsed
-                    && fall.reaches(lockout) <= self.now
+                    && rested <= self.now
                     && vscap >= lockout;
                 if restarts {
                     // VSCAP alone is above the lock-out, so this is a start.
@@ -311,15 +322,22 @@ impl Plant {
         let Rail::Falling(fall) = self.rail else {
             return None;
         };
-        let lockout = match self.ltc4041.path() {
-            PowerPath::Collapsed => self.ltc4041.part().boost_lockout.0,
-            PowerPath::Normal | PowerPath::Backup | PowerPath::Off => rail::DOWN,
+        let boost = match self.ltc4041.path() {
+            PowerPath::Collapsed => Some(self.boost_may_start(fall)),
+            PowerPath::Normal | PowerPath::Backup | PowerPath::Off => None,
         };
-        [self.pi.part().under_voltage.0, fall.reset, lockout, rail::DOWN]
+        [self.pi.part().under_voltage.0, fall.reset, rail::DOWN]
             .into_iter()
             .map(|threshold| fall.reaches(threshold))
+            .chain(boost)
             .filter(|at| *at > self.now)
             .min()
+    }
+
+    /// When a collapsed boost may start again: VSYS has fallen to its lock-out, and it has rested.
+    fn boost_may_start(&self, fall: Fall) -> Nanos {
+        let part = self.ltc4041.part();
+        fall.reaches(part.boost_lockout.0).max(fall.since.saturating_add(part.restart_delay))
     }
 
     fn publish(&mut self, events: &mut Vec<Event>) {
@@ -430,9 +448,9 @@ impl Plant {
             },
         };
         match (level, self.noise[pin as usize]) {
-            (level, false) => level,
-            (Level::High, true) => Level::Low,
-            (Level::Low, true) => Level::High,
+            (level, 0) => level,
+            (Level::High, _) => Level::Low,
+            (Level::Low, _) => Level::High,
         }
     }
 
@@ -480,10 +498,18 @@ impl Plant {
         std::mem::replace(&mut self.button, button) != button
     }
 
-    /// Starts or ends noise that inverts a pin; says whether that changed anything.
-    pub fn set_noise(&mut self, pin: Pin, noise: bool) -> bool {
+    /// Something begins to invert a pin, which stays so until everything that inverts it has ended;
+    /// says whether that changed anything.
+    pub fn begin_noise(&mut self, pin: Pin) -> bool {
         self.touched = true;
-        std::mem::replace(&mut self.noise[pin as usize], noise) != noise
+        self.noise[pin as usize] += 1;
+        self.noise[pin as usize] == 1
+    }
+
+    /// One of the things that invert a pin ends.
+    pub fn end_noise(&mut self, pin: Pin) {
+        self.touched = true;
+        self.noise[pin as usize] = self.noise[pin as usize].saturating_sub(1);
     }
 
     /// Puts the capacitors at a voltage \[V\].
@@ -538,12 +564,7 @@ impl Plant {
     /// reach the floor or the boost ends, and the energy above that \[J\].
     pub fn hold_up(&self) -> HoldUp {
         let part = self.ltc4041.part();
-        let drive = supercap::Drive::Converter {
-            power: part.backup_voltage.0 * self.load() + part.boost_overhead.0,
-            drop: part.boost_drop.0,
-            resistance: part.boost_resistance.0,
-            current_limit: part.boost_current_limit.0,
-        };
+        let drive = ltc4041::boost(part, self.load());
         let floor = self.caps.time_to_fall(drive, part.hold_up_floor.0);
         let seconds = [floor, self.caps.time_to_collapse(drive)]
             .into_iter()

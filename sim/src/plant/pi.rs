@@ -17,18 +17,11 @@
 //! than a regulator's constant-power behaviour between 4.7 and 5.1 V would move them.
 //! Leaves out distributions of the times, dialogs that swallow the notice, and the 3V3 rail.
 
+use firmware::config::Polarity;
+
 use crate::parts::{self, AfterPoweroffTimeout, NoticeGpio, Overlay};
 use crate::quantity::Nanos;
 use crate::timeline::{Event, FileSystem, Pi as Phase, PiRequest, PowerGood};
-
-/// Which level of the poweroff line is active; the Pi's overlay is set up like the board.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestPolarity {
-    /// High asks.
-    ActiveHigh,
-    /// Low asks.
-    ActiveLow,
-}
 
 /// How a shutdown ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +34,8 @@ enum Ending {
 #[derive(Clone, Debug)]
 pub struct Pi {
     part: parts::Pi,
-    polarity: RequestPolarity,
+    /// The active level of the poweroff line; the overlay is set up like the board.
+    polarity: Polarity,
     phase: Phase,
     /// When the phase ends by itself.
     phase_ends: Option<Nanos>,
@@ -58,7 +52,7 @@ pub struct Pi {
 
 impl Pi {
     /// A Pi without power.
-    pub fn new(part: parts::Pi, polarity: RequestPolarity) -> Self {
+    pub fn new(part: parts::Pi, polarity: Polarity) -> Self {
         Self {
             part,
             polarity,
@@ -125,12 +119,8 @@ impl Pi {
             (Some(active), Overlay::Present) => active,
         };
         match (active, self.polarity) {
-            (true, RequestPolarity::ActiveHigh) | (false, RequestPolarity::ActiveLow) => {
-                PiRequest::High
-            }
-            (false, RequestPolarity::ActiveHigh) | (true, RequestPolarity::ActiveLow) => {
-                PiRequest::Low
-            }
+            (true, Polarity::ActiveHigh) | (false, Polarity::ActiveLow) => PiRequest::High,
+            (false, Polarity::ActiveHigh) | (true, Polarity::ActiveLow) => PiRequest::Low,
         }
     }
 

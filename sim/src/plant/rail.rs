@@ -1,9 +1,9 @@
 //! The Pi's 5 V rail (VSYS): fed, or a capacitance that the Pi empties.
 //!
-//! Fed, it has the source's voltage. Unfed, with the Pi's reset voltage `Vr`:
+//! Fed, it has the source's voltage. Unfed, with the bleed `R` and the Pi's reset voltage `Vr`:
 //! ```text
-//!   V > Vr:  C dV/dt = −I        the Pi's regulators draw on          V = V0 − I t / C
-//!   V ≤ Vr:  C dV/dt = −V / R    the Pi is off, only its bleed is left  V = V0 exp(−t / RC)
+//!   V > Vr:  C dV/dt = −I − V/R   the Pi's regulators draw on   V = (V0 + I R) exp(−t / RC) − I R
+//!   V ≤ Vr:  C dV/dt = −V / R     the Pi is off                 V = Vr exp(−t / RC)
 //! ```
 //! Assumes that the rail rises at once when it is fed (soft start is below 10 ms on this board) and
 //! leaves out the inrush into `C` and any back-feed through displays.
@@ -40,35 +40,40 @@ pub struct Fall {
 }
 
 impl Fall {
-    /// Seconds until the Pi resets; infinite if nothing draws.
-    fn seconds_to_reset(&self) -> f64 {
-        if self.from <= self.reset {
+    /// Time constant of the bleed \[s\].
+    fn time_constant(&self) -> f64 {
+        self.bleed * self.capacitance
+    }
+
+    /// Seconds from `high` to `low` \[V\] with `current` \[A\] drawn besides the bleed.
+    fn seconds(&self, high: f64, low: f64, current: f64) -> f64 {
+        let offset = current * self.bleed;
+        if high <= low {
             0.0
         } else {
-            (self.from - self.reset) * self.capacitance / self.current
+            self.time_constant() * libm::log((high + offset) / (low + offset))
         }
     }
 
     /// Voltage at `now` \[V\].
     pub fn voltage(&self, now: Nanos) -> f64 {
         let elapsed = now.saturating_sub(self.since).as_secs_f64();
-        let bleeding = elapsed - self.seconds_to_reset();
-        if bleeding < 0.0 {
-            return self.from - self.current * elapsed / self.capacitance;
+        let reset_after = self.seconds(self.from, self.reset, self.current);
+        if elapsed < reset_after {
+            let offset = self.current * self.bleed;
+            return (self.from + offset) * libm::exp(-elapsed / self.time_constant()) - offset;
         }
         let start = self.from.min(self.reset);
-        start * libm::exp(-bleeding / (self.bleed * self.capacitance))
+        start * libm::exp(-(elapsed - reset_after) / self.time_constant())
     }
 
     /// When the voltage falls to `threshold`; at once if it is there already.
     pub fn reaches(&self, threshold: f64) -> Nanos {
-        let seconds = if threshold >= self.from {
-            0.0
-        } else if threshold >= self.reset {
-            (self.from - threshold) * self.capacitance / self.current
+        let seconds = if threshold >= self.reset {
+            self.seconds(self.from, threshold, self.current)
         } else {
-            let start = self.from.min(self.reset);
-            self.seconds_to_reset() + self.bleed * self.capacitance * libm::log(start / threshold)
+            let reset_after = self.seconds(self.from, self.reset, self.current);
+            reset_after + self.seconds(self.from.min(self.reset), threshold, 0.0)
         };
         self.since.saturating_add(Nanos::from_secs_f64_ceil(seconds))
     }

@@ -42,6 +42,11 @@ impl Supply {
         }
     }
 
+    /// The constants.
+    pub fn part(&self) -> &parts::Supply {
+        &self.part
+    }
+
     /// Output resistance \[Ω\].
     pub fn resistance(&self) -> f64 {
         self.part.resistance.0

@@ -2,7 +2,8 @@
 
 use crate::bench::{Loss, Run};
 use crate::parts::Board;
-use crate::plant::supercap::{Drive, Supercap};
+use crate::plant::ltc4041;
+use crate::plant::supercap::Supercap;
 use crate::quantity::Nanos;
 use crate::timeline::{Event, Pi as Phase, SupplyEnable, What};
 
@@ -58,12 +59,7 @@ fn carry(board: &Board, mut caps: Supercap, program: &[(f64, f64)]) -> Option<Sh
     let mut short: Option<Shortfall> = None;
     for &(seconds, current) in program {
         let power = board.backup_voltage.0 * current;
-        let drive = Drive::Converter {
-            power: power + board.boost_overhead.0,
-            drop: board.boost_drop.0,
-            resistance: board.boost_resistance.0,
-            current_limit: board.boost_current_limit.0,
-        };
+        let drive = ltc4041::boost(board, current);
         let ends = [caps.time_to_fall(drive, board.boost_end.0), caps.time_to_collapse(drive)]
             .into_iter()
             .flatten()

@@ -133,7 +133,11 @@ fn count(
     let n = times.len() as i64;
     let margin = (n - i64::from(min)).min(i64::from(max) - n);
     let excess = times.get(max as usize).or(times.last()).copied();
-    let detail = format!("{n} times, limits {min} .. {max}");
+    let detail = if max == u32::MAX {
+        format!("{n} times, limit {min}")
+    } else {
+        format!("{n} times, limits {min} .. {max}")
+    };
     Found::new(margin >= 0, Some(Margin::Count(margin)), excess, detail)
 }
 

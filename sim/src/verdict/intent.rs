@@ -195,6 +195,13 @@ impl<'a> Model<'a> {
             (StartPi::Off, StartEeprom::Record(record))
             | (StartPi::Off, StartEeprom::Original { record, .. }) => record.intent(),
         };
+        // A board that starts at time zero was connected just now.
+        let starts = scenario.start.pi == StartPi::Off
+            && history.timeline.initial.contains(&Event::Mcu(Mcu::On));
+        let record = match record {
+            Intent::AppShutdown if starts => Intent::On,
+            Intent::On | Intent::Off | Intent::AppShutdown => record,
+        };
         Self {
             scenario,
             history,
@@ -258,11 +265,10 @@ impl<'a> Model<'a> {
             }
             Action::SupplyGone => self.reconnecting |= self.intent == Intent::AppShutdown,
             Action::SupplyBack => self.reconnect(at),
+            // Without supply it dies too, so its start is a reconnection.
             Action::McuOn => {
                 self.reconnecting |= self.intent == Intent::AppShutdown;
-                if good {
-                    self.reconnect(at);
-                }
+                self.reconnect(at);
             }
             Action::McuOff => {
                 self.open |= at.saturating_sub(self.decided) < DECIDING && at > self.decided;

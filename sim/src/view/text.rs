@@ -1,8 +1,8 @@
 //! Runs as aligned text: what a person reads, and what snapshots keep.
 //!
 //! Columns have their unit in the header and three decimals; values stand on the first line of an
-//! instant and are those after it. Runs of LED changes are one line, since a blink tells no more
-//! than its beginning and its end.
+//! instant and are those after it. Runs of changes of the LED or the charger are one line, since they
+//! tell no more than their beginning and their end.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,12 @@ use crate::suite::{Ran, Summary};
 use crate::timeline::{Entry, Event, Moment, Timeline, What};
 use crate::verdict::{EnergyMargin, Finding, Margin, Outcome, RULES, Status, Verdict};
 
-/// LED changes that follow each other this closely belong to one blinking.
+/// Changes that follow each other this closely belong together.
 const BLINKING: Nanos = Nanos::from_millis(2_000);
-/// As many changes make a blinking.
+/// As many changes make a blinking of the LED, a hiccup of the charger.
 const BLINKS: usize = 4;
+const HICCUPS: usize = 8;
+const CHARGER: &str = "charger";
 /// Entries shown before and after a failure.
 const AROUND: usize = 4;
 
@@ -148,7 +150,9 @@ fn lines(scenario: &Scenario, timeline: &Timeline) -> Vec<Line> {
     for (index, entry) in timeline.entries.iter().enumerate() {
         let text = match blinks.iter().find(|blink| blink.entries.contains(&index)) {
             Some(blink) if blink.entries.first() == Some(&index) => {
-                format!("status_led blinks until {}, {} changes", blink.until, blink.entries.len())
+                let verb = if blink.subject == CHARGER { "hiccups" } else { "blinks" };
+                let (subject, changes) = (blink.subject, blink.entries.len());
+                format!("{subject} {verb} until {}, {changes} changes", blink.until)
             }
             Some(_) => continue,
             None => words(scenario, entry),
@@ -168,7 +172,9 @@ fn words(scenario: &Scenario, entry: &Entry) -> String {
     }
 }
 
+/// Changes of one subject that follow each other closely.
 struct Blinking {
+    subject: &'static str,
     entries: Vec<usize>,
     until: Nanos,
 }
@@ -176,18 +182,25 @@ struct Blinking {
 fn blinkings(entries: &[Entry]) -> Vec<Blinking> {
     let mut found: Vec<Blinking> = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let What::Event(Event::StatusLed(_)) = entry.what else {
+        let What::Event(event @ (Event::StatusLed(_) | Event::Charger(_))) = entry.what else {
             continue;
         };
-        match found.last_mut() {
-            Some(last) if entry.at.saturating_sub(last.until) <= BLINKING => {
+        let subject = event.subject();
+        let same = |last: &&mut Blinking| {
+            last.subject == subject && entry.at.saturating_sub(last.until) <= BLINKING
+        };
+        match found.iter_mut().rev().find(same) {
+            Some(last) => {
                 last.entries.push(index);
                 last.until = entry.at;
             }
-            Some(_) | None => found.push(Blinking { entries: vec![index], until: entry.at }),
+            None => found.push(Blinking { subject, entries: vec![index], until: entry.at }),
         }
     }
-    found.retain(|blinking| blinking.entries.len() >= BLINKS);
+    found.retain(|blinking| {
+        let least = if blinking.subject == CHARGER { HICCUPS } else { BLINKS };
+        blinking.entries.len() >= least
+    });
     found
 }
 
