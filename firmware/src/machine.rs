@@ -81,6 +81,8 @@ pub struct Machine {
     start_at: Instant,
     /// When a press was answered by blinking.
     answered: Option<Instant>,
+    /// What the LED shows since the last step.
+    shown: StatusLed,
 }
 
 /// Transitions that one step may chain. Deadlines of a new state lie ahead, so it takes times of zero
@@ -103,6 +105,7 @@ impl Machine {
             backoff: config.load_test_backoff_min,
             start_at: now,
             answered: None,
+            shown: StatusLed::Dark,
         };
         match start {
             // Without supply the chip dies too, so a power-on is a reconnection of the supply.
@@ -182,15 +185,13 @@ impl Machine {
             }
         }
         self.note_caps(config, now);
-        Outputs {
-            store: self.unstored(),
-            levels: self.levels(now, inputs.journal),
-            wake: self.wake(config, now, inputs.journal),
-        }
+        let levels = self.levels(now, inputs.journal);
+        self.shown = levels.status_led;
+        Outputs { store: self.unstored(), levels, wake: self.wake(config, now, inputs.journal) }
     }
 
     fn press(&mut self, config: &Config, now: Instant, inputs: Inputs) {
-        let led_before = self.led(now);
+        let without = self.led(now);
         if self.state.powered().is_none() {
             self.button.disarm_hold();
         }
@@ -200,7 +201,8 @@ impl Machine {
             self.start_at = now;
         }
         // A press that shows on the LED by itself needs no further answer (R17).
-        if self.led(now) == led_before {
+        let with = self.led(now);
+        if with == without || with == self.shown {
             self.answered = Some(now);
         }
     }
@@ -238,6 +240,7 @@ impl Machine {
             config,
             now,
             supply: self.supply.view(now, self.bridge(config), config.supply_settle),
+            supply_since: self.supply.since(),
             record: self.record,
             backoff: self.backoff,
             start_at: self.start_at,

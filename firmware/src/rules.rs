@@ -59,6 +59,8 @@ pub struct Circumstances<'a> {
     pub now: Instant,
     /// The supply.
     pub supply: View,
+    /// Since when it has been good or lost.
+    pub supply_since: Instant,
     /// What is to be remembered.
     pub record: Record,
     /// The wait that a failed load test costs now.
@@ -193,10 +195,12 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             },
             Situation::PiDown | Situation::Deadline => stay,
         },
-        State::Notice { pi, .. } => match situation {
+        State::Notice { pi, low_at } => match situation {
             Situation::Press => Next { state: *state, record: toggled(record, supply) },
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Supply => noted,
+            Situation::Supply => {
+                Next { state: State::Notice { pi: fed_again(given, pi), low_at }, ..noted }
+            }
             Situation::Deadline => tell(given, pi, record),
             Situation::PiDown | Situation::Request => stay,
         },
@@ -208,8 +212,11 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
                 let early = now.after(config.ack_margin);
                 Next { state: State::Shutdown { pi, cut_at: cut_at.min(early) }, record }
             }
-            // Its return does not matter: the Pi was told (R6).
-            Situation::Supply => noted,
+            // Its return does not end the shutdown: the Pi was told (R6).
+            Situation::Supply => match fed_again(given, pi) {
+                same if same == pi => noted,
+                again => Next { state: tell(given, again, record).state, ..noted },
+            },
             Situation::Deadline => cut(record),
         },
     }
@@ -280,6 +287,20 @@ const fn noted(supply: View, record: Record) -> Record {
         (View::Gone, _) => Record::unpowered(record.intent()),
         (View::Settled, Record::AppShutdownUnpowered) => Record::OnUnpowered,
         (View::Settled | View::Good | View::Lost, _) => record,
+    }
+}
+
+/// The Pi as it is after the supply came back, if it did since the Pi was powered on.
+///
+/// Without charged capacitors the loss may have killed it, and the LTC4041 feeds it again by itself: it
+/// may boot, and gets its whole allowance once more before a cut (R9). If it lives, its word still cuts
+/// that short.
+fn fed_again(given: &Circumstances<'_>, pi: Powered) -> Powered {
+    match (given.supply, pi.caps) {
+        (View::Good | View::Settled, Caps::Unknown) => {
+            Powered { since: pi.since.max(given.supply_since), ..pi }
+        }
+        (View::Good | View::Settled, Caps::Charged) | (View::Lost | View::Gone, _) => pi,
     }
 }
 

@@ -100,6 +100,7 @@ impl Transitions<'_> {
             config: self.0,
             now: NOW,
             supply,
+            supply_since: BEFORE,
             record,
             backoff: self.0.load_test_backoff_min,
             start_at: BEFORE,

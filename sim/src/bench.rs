@@ -44,7 +44,8 @@ pub enum Effect {
     Took,
 }
 
-/// The state of things when the supply was lost: what a perfect firmware would have had.
+/// The state of things when the supply was lost, or took the microcontroller with it: what a perfect
+/// firmware would have had.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// When.
@@ -295,10 +296,11 @@ impl<'a> Bench<'a> {
 
     fn states(&self) -> Vec<Event> {
         let mut states = self.plant.states();
-        states.extend(self.pins.supply_enable.map(Event::SupplyEnable));
-        states.extend(self.pins.power_good.map(Event::PowerGood));
-        states.extend(self.pins.load_switch.map(Event::LoadSwitch));
-        states.extend(self.pins.status_led.map(Event::StatusLed));
+        let driven = driven(self.pins);
+        states.push(Event::SupplyEnable(driven.supply_enable));
+        states.push(Event::PowerGood(driven.power_good));
+        states.push(Event::LoadSwitch(driven.load_switch));
+        states.push(Event::StatusLed(self.pins.status_led.unwrap_or(StatusLed::Dark)));
         states.extend(self.journal);
         states
     }
@@ -471,14 +473,20 @@ impl<'a> Bench<'a> {
         }
         self.enter(at, What::Event(event));
         match event {
-            Event::SupplyGood(SupplyGood::Low) => self.run.losses.push(Loss {
-                at: at.saturating_sub(self.zero),
-                caps: *self.plant.caps(),
-                board: self.plant.board().clone(),
-                pi: self.plant.pi().part().clone(),
-                phase: self.plant.pi().phase(),
-                phase_ends: self.plant.pi().phase_ends().map(|ends| ends.saturating_sub(self.zero)),
-            }),
+            Event::SupplyGood(SupplyGood::Low) | Event::Mcu(Mcu::Off) => {
+                self.run.losses.push(Loss {
+                    at: at.saturating_sub(self.zero),
+                    caps: *self.plant.caps(),
+                    board: self.plant.board().clone(),
+                    pi: self.plant.pi().part().clone(),
+                    phase: self.plant.pi().phase(),
+                    phase_ends: self
+                        .plant
+                        .pi()
+                        .phase_ends()
+                        .map(|ends| ends.saturating_sub(self.zero)),
+                })
+            }
             Event::Pi(Phase::Halted) => self.note_hold_up(),
             _ => {}
         }

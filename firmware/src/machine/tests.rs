@@ -349,6 +349,18 @@ fn r10_uncharged_capacitors_bridge_a_tenth() {
 }
 
 #[test]
+fn r9_fed_again_after_a_loss_on_empty_capacitors_it_may_boot_anew() {
+    let mut board = Board::power_on(Record::OnUnpowered, Inputs { caps: Caps::Unknown, ..QUIET });
+    board.run_until(60_000);
+    board.changes.clear();
+    board.at(60_000, LOST);
+    board.at(60_500, |inputs| inputs.supply = Supply::Good);
+    board.run_until(200_000);
+    assert!(board.pins().contains(&(60_300, TOLD)));
+    assert!(board.pins().contains(&(105_500, OFF)), "{:?}", board.pins());
+}
+
+#[test]
 fn r13_a_reset_with_a_live_pi_changes_no_level() {
     for at in [100_000, 101_000, 102_050, 110_000, 122_099] {
         let mut board = Board::running();

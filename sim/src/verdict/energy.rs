@@ -33,14 +33,24 @@ pub(super) struct Shortfall {
     pub(super) joules: f64,
 }
 
-/// Whether the capacitors at a loss of the supply could have carried a Pi that was told at once.
-/// `None` if they could.
-pub(super) fn shortfall(loss: &Loss) -> Option<Shortfall> {
+/// What a loss of the supply leaves to do for a Pi that is in its boot loader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Cut it before it mounts anything: the load test is running.
+    Cut,
+    /// Carry it through boot and shutdown: the load test is over (R9), or nobody is left to cut.
+    Carry,
+}
+
+/// Whether the capacitors at a loss of the supply could have carried a Pi that was told as soon as the
+/// rules allow, `reaction` after the loss. `None` if they could.
+pub(super) fn shortfall(loss: &Loss, way: Way, reaction: Nanos) -> Option<Shortfall> {
     let pi = &loss.pi;
     let display = pi.display_current.0;
     let rest =
         |ends: Option<Nanos>| ends.map_or(0.0, |ends| ends.saturating_sub(loss.at).as_secs_f64());
-    let listen = (pi.notice_debounce.as_secs_f64(), pi.running_current.0 + display);
+    let listen = reaction.saturating_add(pi.notice_debounce).as_secs_f64();
+    let listen = (listen, pi.running_current.0 + display);
     let shut_down = (pi.shutdown_time.as_secs_f64(), pi.shutdown_current.0 + display);
     let program: Vec<(f64, f64)> = match loss.phase {
         Phase::Booting => {
@@ -48,6 +58,9 @@ pub(super) fn shortfall(loss: &Loss) -> Option<Shortfall> {
         }
         Phase::Running | Phase::Hung => vec![listen, shut_down],
         Phase::ShuttingDown => vec![(rest(loss.phase_ends), pi.shutdown_current.0 + display)],
+        Phase::BootLoader if way == Way::Carry => {
+            vec![(pi.boot_time.as_secs_f64(), pi.boot_current.0 + display), shut_down]
+        }
         // Nothing is mounted: a cut costs nothing.
         Phase::Off | Phase::BootLoader | Phase::Halted => return None,
     };

@@ -91,7 +91,7 @@ fn is_close_call(group: &[Span], debounce: Nanos) -> bool {
     };
     let contacts = group.iter().map(Span::length);
     let breaks = group.windows(2).map(|pair| pair[1].from.saturating_sub(pair[0].to));
-    group.len() > 1 && contacts.chain(breaks).any(close)
+    contacts.chain(breaks).any(close)
 }
 
 fn nanos(time: Millis) -> Nanos {

@@ -177,21 +177,33 @@ impl Invariants<'_> {
         {
             found.outcome = Outcome::Impossible;
             found.detail = format!(
-                "{}; told at once, the Pi would still have been {:.3} s and {:.3} J short",
+                "{}; told as soon as allowed, the Pi would still have been {:.3} s and {:.3} J short",
                 found.detail, short.seconds, short.joules
             );
         }
         found
     }
 
-    /// The shortfall of the best possible firmware, if the capacitors gave out before `at`.
+    /// The shortfall of the best possible firmware, if the capacitors gave out before `at`, or could
+    /// not even keep the microcontroller when the supply went.
     fn excuse(&self, at: Nanos) -> Option<energy::Shortfall> {
         let loss = self.run.losses.iter().rfind(|loss| loss.at <= at)?;
-        let collapsed = self
+        let since = loss.at.saturating_sub(Nanos::MILLISECOND);
+        let happened =
+            |event| self.history.occurrences(event).any(|then| since <= then && then <= at);
+        let died = happened(Event::Mcu(Mcu::Off));
+        if !died && !happened(Event::PowerPath(PowerPath::Collapsed)) {
+            return None;
+        }
+        let window = Nanos::from_millis(u64::from(self.scenario.config.load_test_window.0));
+        let testing = self
             .history
-            .occurrences(Event::PowerPath(PowerPath::Collapsed))
-            .any(|collapse| loss.at <= collapse && collapse <= at);
-        if collapsed { energy::shortfall(loss) } else { None }
+            .occurrences(Event::SupplyEnable(SupplyEnable::On))
+            .any(|on| on <= loss.at && loss.at < on.saturating_add(window));
+        let way = if testing && !died { energy::Way::Cut } else { energy::Way::Carry };
+        let config = &self.scenario.config;
+        let reaction = u64::from(config.uncharged_bridge.0 + config.load_switch_lead.0);
+        energy::shortfall(loss, way, Nanos::from_millis(reaction))
     }
 
     fn no_limbo(&self) -> Found {
@@ -226,12 +238,39 @@ impl Invariants<'_> {
             let gap = down.iter().find(|span| span.to == restart.to && restart.to > restart.from);
             let length = gap.map_or(0.0, |span| span.length().as_secs_f64());
             let detail = format!("rail below 0.5 V for {length:.3} s, limit {POWER_CYCLE:.3} s");
-            (length - POWER_CYCLE, restart.to, detail)
+            (*restart, (length - POWER_CYCLE, restart.to, detail))
         });
-        match worst(gaps) {
-            None => Found::held("no restart"),
-            Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
+        let (knowing, unknowing): (Vec<_>, Vec<_>) =
+            gaps.partition(|(restart, _)| self.started_knowingly(*restart));
+        let measured = |list: Vec<(Span, _)>| worst(list.into_iter().map(|(_, measured)| measured));
+        match (measured(knowing), measured(unknowing)) {
+            (Some((margin, at, detail)), _) if margin < 0.0 => {
+                Found::measured(Margin::Seconds(margin), at, detail)
+            }
+            (_, Some((margin, at, detail))) if margin < 0.0 => Found {
+                outcome: Outcome::Impossible,
+                ..Found::measured(
+                    Margin::Seconds(margin),
+                    at,
+                    format!("{detail}; no firmware was there to wait"),
+                )
+            },
+            (Some((margin, at, detail)), _) | (None, Some((margin, at, detail))) => {
+                Found::measured(Margin::Seconds(margin), at, detail)
+            }
+            (None, None) => Found::held("no restart"),
         }
+    }
+
+    /// Whether the end of a stretch without power is the doing of a firmware that knows when it began:
+    /// not of the LTC4041 alone, and not after the microcontroller died with the rail.
+    fn started_knowingly(&self, off: Span) -> bool {
+        let since = off.from.saturating_sub(Nanos::from_millis(10));
+        let enabled =
+            self.history.occurrences(Event::SupplyEnable(SupplyEnable::On)).any(|on| on == off.to);
+        let revived =
+            self.history.occurrences(Event::Mcu(Mcu::On)).any(|on| since <= on && on <= off.to);
+        enabled && !revived
     }
 
     fn told_is_cut(&self) -> Found {
@@ -300,18 +339,27 @@ impl Invariants<'_> {
             .collect();
         let mut last_start = Nanos::ZERO;
         let mut starts: Vec<Nanos> = Vec::new();
+        let mut closest: Vec<(Nanos, Nanos)> = Vec::new();
+        let revived: Vec<Nanos> = self.history.occurrences(Event::Mcu(Mcu::On)).collect();
         for span in self.history.spans(Event::SupplyEnable(SupplyEnable::On)) {
             // An attempt that the load test ended is spaced by its own back-off.
             let attempt = !span.to_end && span.length() <= window;
             let pressed = presses.iter().any(|p| p.to > last_start && p.from <= span.from);
+            // A microcontroller that died in between cannot know of starts before.
+            if revived.iter().any(|at| last_start < *at && *at <= span.from) {
+                starts.clear();
+            }
             if !span.from_before && !attempt && !pressed {
                 starts.push(span.from);
+                if let [.., first, _, last] = starts.as_slice() {
+                    closest.push((*first, *last));
+                }
             }
             last_start = span.from;
         }
-        let gaps = starts.windows(3).map(|three| {
-            let apart = three[2].saturating_sub(three[0]).as_secs_f64();
-            (apart - MINUTE, three[2], format!("3 starts within {apart:.3} s, limit {MINUTE:.3} s"))
+        let gaps = closest.into_iter().map(|(first, last)| {
+            let apart = last.saturating_sub(first).as_secs_f64();
+            (apart - MINUTE, last, format!("3 starts within {apart:.3} s, limit {MINUTE:.3} s"))
         });
         match worst(gaps) {
             None => Found::held(format!("{} starts", starts.len())),
@@ -334,6 +382,7 @@ impl Invariants<'_> {
                     Event::SupplyGood(_)
                     | Event::Button(_)
                     | Event::PiRequest(_)
+                    | Event::Pi(Phase::BootLoader)
                     | Event::Mcu(Mcu::On | Mcu::Reset),
                 ) => since = 0,
                 What::Event(_) => {}
@@ -407,6 +456,11 @@ impl Invariants<'_> {
         let later = changes.get(after..).unwrap_or_default();
         if !blinking {
             return later.first().copied();
+        }
+        let calm = from.saturating_add(Nanos::SECOND);
+        if later.first().is_none_or(|next| *next > calm) {
+            // The blinking stopped.
+            return Some(from);
         }
         let short = |pair: &&[Nanos]| pair[1].saturating_sub(pair[0]) <= SHORT_BLINK;
         later.windows(2).find(short).map(|pair| pair[0])
