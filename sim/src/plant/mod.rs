@@ -394,15 +394,26 @@ impl Plant {
 
     /// The values of everything that has a value, now.
     pub fn quantities(&self) -> Quantities {
-        let terminal = self.caps.terminal(self.point.drive);
+        // While it charges, VIN and VSYS move with the capacitors between events.
+        let point = match self.ltc4041.path() {
+            PowerPath::Normal => {
+                let source = source(&self.supply, &self.cable);
+                self.ltc4041.solve(source, self.load(), &self.caps)
+            }
+            PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed => self.point,
+        };
+        let terminal = self.caps.terminal(point.drive);
         let load_current = match self.rail {
             Rail::Fed => self.load(),
             Rail::Falling(fall) if fall.reaches(fall.reset) > self.now => fall.current,
             Rail::Falling(_) => 0.0,
         };
         Quantities {
-            vin: self.point.vin,
-            vsys: self.vsys(),
+            vin: point.vin,
+            vsys: match self.rail {
+                Rail::Fed => point.vsys.unwrap_or(self.fed_vsys),
+                Rail::Falling(_) => self.vsys(),
+            },
             vscap: terminal.voltage,
             load_current,
             caps_current: terminal.current,
