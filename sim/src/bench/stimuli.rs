@@ -6,11 +6,8 @@
 use super::{Bench, Effect, Happening};
 use crate::kernel::Rank;
 use crate::quantity::{Nanos, Volts};
-use crate::scenario::{Act, Drift, Pin, Ram, ResetCause};
+use crate::scenario::{Act, Drift, Pin, RAMP_STEP, Ram, ResetCause};
 use crate::timeline::{Button, Event, Mcu, Plug, What};
-
-/// A ramp of the adapter's voltage is made of steps this high \[V\].
-const RAMP_STEP: f64 = 0.01;
 
 /// The later parts of stimuli.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -15,8 +15,9 @@
 //!   VSYS comes too close to VSCAP and returns with hysteresis.
 //! - **Backup** (PFO low): the boost holds VSYS from the capacitors. It ends when the capacitors
 //!   can no longer deliver (see `supercap`) or their terminals fall to `boost_end`; then VSYS is left
-//!   to itself. When VSYS has fallen to `boost_lockout` the boost starts again if the capacitors are
-//!   above it, else it stays locked out until the input returns.
+//!   to itself. When VSYS has fallen to `boost_lockout`, and no earlier than after `restart_delay`, the
+//!   boost starts again if the capacitors are above it, else it stays locked out until the input
+//!   returns.
 //! - **Off** (both enables off): the input switch is open, the boost off, nothing charges.
 //! - **PFO** compares VIN upstream of the input switch, so an unloaded adapter can look good.
 //!   Once tripped, a recovery is ignored for T_min-backup.

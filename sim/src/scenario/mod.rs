@@ -113,6 +113,9 @@ pub enum When {
     },
 }
 
+/// A ramp of the adapter's voltage is made of steps this high \[V\].
+pub const RAMP_STEP: f64 = 0.01;
+
 /// Something done to the board, the supply or the Pi.
 #[derive(Clone, Debug)]
 pub struct Stimulus {

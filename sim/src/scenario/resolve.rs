@@ -21,8 +21,6 @@ use crate::timeline::Plug;
 
 /// More single steps than this are taken for a slip.
 const MAX_STEPS: u64 = 10_000;
-/// The step of a ramp \[V\].
-const RAMP_STEP: f64 = 0.01;
 /// More than two cells in series can stand.
 const MAX_CAPS: Volts = Volts(5.5);
 /// How long `press` presses when nothing is said.
@@ -411,7 +409,7 @@ impl Resolver<'_> {
                 Act::Bounce { count, .. } => u64::from(*count),
                 Act::Ramp { to, .. } => {
                     let from = level.replace(to.0).unwrap_or(to.0);
-                    ((to.0 - from).abs() / RAMP_STEP) as u64
+                    ((to.0 - from).abs() / super::RAMP_STEP) as u64
                 }
                 Act::Unplug
                 | Act::Plug
