@@ -9,7 +9,8 @@
 //!   stored; the driver stores before it applies the outputs.
 //! - **Every answer is visible** (R17): a press that the LED does not show by itself is blinked.
 //! - **Reset with a live Pi** (R13): the driver keeps the machine in RAM that survives resets and
-//!   hands it back with [`Start::Resumed`]; a cold start never enables the supply before it settled.
+//!   hands it back as the survivor of a [`Start`]; a cold start never enables the supply before it
+//!   settled.
 
 use crate::button::{ButtonEvent, ButtonFilter};
 use crate::config::Config;
@@ -25,31 +26,27 @@ use crate::state::{Powered, State};
 use crate::supply::{CapsTrack, SupplyTrack};
 use crate::time::{Instant, Millis};
 
-/// How the machine starts.
+/// Why the chip starts, as far as its reset flags tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// The chip got its supply: nothing is known but the journal.
-    PowerOn {
-        /// What the board remembers.
-        record: Record,
-        /// What this firmware's own journal holds of it; `None` if it must be stored anew.
-        stored: Option<Record>,
-    },
-    /// The chip was reset with its supply present, and the RAM that survives resets does not hold
-    /// a machine. A Pi that was on, with the supply good, may be alive: it keeps its supply.
-    Reset {
-        /// What the board remembers.
-        record: Record,
-        /// What this firmware's own journal holds of it; `None` if it must be stored anew.
-        stored: Option<Record>,
-    },
-    /// The chip was reset, and the machine survived: it goes on where it was.
-    Resumed {
-        /// The machine as it was.
-        machine: Machine,
-        /// What this firmware's own journal holds; the reset may have interrupted a write.
-        stored: Option<Record>,
-    },
+pub enum Cause {
+    /// Its supply came or dipped: power-on and brown-out raise the same flag.
+    Power,
+    /// Anything else: the watchdog, the reset pin, a fault.
+    Other,
+}
+
+/// What a driver knows when the chip starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Why it starts.
+    pub cause: Cause,
+    /// The machine, if the RAM that survives resets still holds it.
+    pub survivor: Option<Machine>,
+    /// What the board remembers.
+    pub record: Record,
+    /// What this firmware's own journal holds of it; `None` if it must be stored anew. A reset may
+    /// have interrupted a write.
+    pub stored: Option<Record>,
 }
 
 /// What a step asks of the driver, in this order: store, apply, sleep.
@@ -91,9 +88,53 @@ const CHAIN: u8 = 6;
 
 impl Machine {
     /// The machine at the chip's start. Call [`Machine::step`] at once for the first outputs.
+    ///
+    /// A survivor goes on where it was. One that last saw the supply lost, however, does not survive a
+    /// failure of the chip's own supply: the capacitors are empty, and the Pi went with them.
+    ///
+    /// Without a survivor the levels tell whether the chip alone was reset: `caps_charged` is high only
+    /// while the LTC4041 is enabled and has its supply, so somebody is being fed.
     #[must_use]
     pub fn start(config: &Config, now: Instant, inputs: Inputs, start: Start) -> Self {
-        let fresh = |state, record, stored| Self {
+        let Start { cause, survivor, record, stored } = start;
+        match (survivor, cause) {
+            (Some(machine), Cause::Other) => return Self { stored, ..machine },
+            (Some(machine), Cause::Power) if machine.supply.level() == Supply::Good => {
+                return Self { stored, ..machine };
+            }
+            (Some(_), Cause::Power) | (None, Cause::Power | Cause::Other) => {}
+        }
+        let (state, record) = match (inputs.supply, inputs.caps) {
+            (Supply::Good, Caps::Charged) => match record {
+                Record::OnPowered => {
+                    let pi = Powered { since: now, caps: Caps::Unknown };
+                    (State::On { pi, close_at: now }, record)
+                }
+                Record::Undefined
+                | Record::OffPowered
+                | Record::AppShutdownPowered
+                | Record::AppShutdownUnpowered
+                | Record::OnUnpowered
+                | Record::OffUnpowered => {
+                    // It must not be fed; once cut, its rail must fall before it starts again.
+                    (State::Gap { until: now.after(config.repower_gap) }, record)
+                }
+            },
+            // Without supply the chip dies too, so a power-on is a reconnection of the supply.
+            (Supply::Lost, Caps::Charged | Caps::Unknown) | (Supply::Good, Caps::Unknown) => {
+                match record {
+                    Record::AppShutdownPowered | Record::AppShutdownUnpowered => {
+                        (State::Off, Record::OnUnpowered)
+                    }
+                    Record::Undefined
+                    | Record::OnPowered
+                    | Record::OffPowered
+                    | Record::OnUnpowered
+                    | Record::OffUnpowered => (State::Off, record),
+                }
+            }
+        };
+        Self {
             state,
             entered: now,
             record,
@@ -106,35 +147,6 @@ impl Machine {
             start_at: now,
             answered: None,
             shown: StatusLed::Dark,
-        };
-        match start {
-            // Without supply the chip dies too, so a power-on is a reconnection of the supply.
-            Start::PowerOn {
-                record: Record::AppShutdownPowered | Record::AppShutdownUnpowered,
-                stored,
-            } => fresh(State::Off, Record::OnUnpowered, stored),
-            Start::PowerOn { record, stored } => fresh(State::Off, record, stored),
-            Start::Reset { record, stored } => match (record, inputs.supply) {
-                (Record::OnPowered, Supply::Good) => {
-                    let pi = Powered { since: now, caps: Caps::Unknown };
-                    fresh(State::On { pi, close_at: now }, record, stored)
-                }
-                (Record::OnPowered, Supply::Lost)
-                | (
-                    Record::Undefined
-                    | Record::OffPowered
-                    | Record::AppShutdownPowered
-                    | Record::AppShutdownUnpowered
-                    | Record::OnUnpowered
-                    | Record::OffUnpowered,
-                    Supply::Good | Supply::Lost,
-                ) => {
-                    // It may have been cut just now: its rail must fall before it starts again.
-                    let until = now.after(config.repower_gap);
-                    fresh(State::Gap { until }, record, stored)
-                }
-            },
-            Start::Resumed { machine, stored } => Self { stored, ..machine },
         }
     }
 

@@ -38,10 +38,16 @@ const QUIET: Inputs = Inputs {
     journal: JournalHealth::Working,
 };
 
+const fn without_ram(cause: Cause, record: Record) -> Start {
+    Start { cause, survivor: None, record, stored: Some(record) }
+}
+
 impl Board {
     fn power_on(record: Record, inputs: Inputs) -> Self {
-        let start = Start::PowerOn { record, stored: Some(record) };
-        let mut machine = Machine::start(&CONFIG, Instant::ZERO, inputs, start);
+        // Nothing is enabled yet, so nothing says that the capacitors are charged.
+        let dead = Inputs { caps: Caps::Unknown, ..inputs };
+        let mut machine =
+            Machine::start(&CONFIG, Instant::ZERO, dead, without_ram(Cause::Power, record));
         let outputs = machine.step(&CONFIG, Instant::ZERO, inputs);
         Self { now: 0, machine, inputs, outputs, changes: Vec::new() }
     }
@@ -97,6 +103,12 @@ impl Board {
     fn press(&mut self, at: u64, lasting: u64) {
         self.at(at, |inputs| inputs.button = Button::Pressed);
         self.at(at + lasting, |inputs| inputs.button = Button::Released);
+    }
+
+    /// A reset that the RAM survives.
+    fn reset(&self, cause: Cause) -> Start {
+        let record = self.machine.record();
+        Start { cause, survivor: Some(self.machine), record, stored: Some(record) }
     }
 
     /// The changes but the LED's.
@@ -366,8 +378,7 @@ fn r13_a_reset_with_a_live_pi_changes_no_level() {
         let mut board = Board::running();
         board.at(100_000, LOST);
         board.run_until(at);
-        let stored = Some(Record::OnPowered);
-        let resumed = Start::Resumed { machine: board.machine, stored };
+        let resumed = board.reset(Cause::Other);
         let now = Instant::from_millis(at);
         let mut machine = Machine::start(&CONFIG, now, board.inputs, resumed);
         let outputs = machine.step(&CONFIG, now, board.inputs);
@@ -378,10 +389,44 @@ fn r13_a_reset_with_a_live_pi_changes_no_level() {
 
 #[test]
 fn r13_without_its_ram_a_pi_that_was_on_with_the_supply_good_is_kept() {
-    let start = Start::Reset { record: Record::OnPowered, stored: Some(Record::OnPowered) };
-    let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, start);
-    let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
-    assert_eq!((levels.supply_enable, levels.power_good), (SupplyEnable::On, PowerGood::Released));
+    for cause in [Cause::Power, Cause::Other] {
+        let start = without_ram(cause, Record::OnPowered);
+        let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, start);
+        let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
+        let kept = (SupplyEnable::On, PowerGood::Released);
+        assert_eq!((levels.supply_enable, levels.power_good), kept);
+    }
+}
+
+#[test]
+fn r14_capacitors_that_are_not_charged_say_that_nobody_was_fed() {
+    let dead = Inputs { caps: Caps::Unknown, ..QUIET };
+    let start = without_ram(Cause::Power, Record::OnPowered);
+    let mut machine = Machine::start(&CONFIG, Instant::ZERO, dead, start);
+    for (at, expected) in
+        [(0, SupplyEnable::Off), (1_999, SupplyEnable::Off), (2_000, SupplyEnable::On)]
+    {
+        let outputs = machine.step(&CONFIG, Instant::from_millis(at), dead);
+        assert_eq!(outputs.levels.supply_enable, expected, "at {at}");
+    }
+}
+
+#[test]
+fn r13_a_brown_out_is_survived_unless_the_capacitors_died_with_it() {
+    // The chip's supply dips alone: its machine goes on.
+    let board = Board::running();
+    let now = Instant::from_millis(board.now);
+    let machine = Machine::start(&CONFIG, now, board.inputs, board.reset(Cause::Power));
+    assert_eq!(machine.state(), board.machine.state());
+    // The capacitors run empty in an outage, and the chip's RAM lives longer than they: the Pi is dead.
+    let mut board = Board::running();
+    board.at(100_000, LOST);
+    board.run_until(110_000);
+    BACK(&mut board.inputs);
+    board.inputs.caps = Caps::Unknown;
+    let now = Instant::from_millis(200_000);
+    let machine = Machine::start(&CONFIG, now, board.inputs, board.reset(Cause::Power));
+    assert_eq!(machine.state(), &State::Off);
 }
 
 #[test]
@@ -393,7 +438,7 @@ fn r13_a_told_pi_is_not_taken_for_one_that_is_on() {
     board.run_until(103_000);
     let record = board.machine.record();
     assert_eq!(record, Record::OnUnpowered);
-    let start = Start::Reset { record, stored: Some(record) };
+    let start = without_ram(Cause::Power, record);
     let now = Instant::from_millis(103_000);
     let mut machine = Machine::start(&CONFIG, now, board.inputs, start);
     let levels = machine.step(&CONFIG, now, board.inputs).levels;
@@ -466,8 +511,7 @@ proptest! {
                 Act::Request(level) => board.inputs.pi_request = level,
                 Act::Reset => {
                     let now = Instant::from_millis(board.now);
-                    let stored = Some(board.machine.record());
-                    let resumed = Start::Resumed { machine: board.machine, stored };
+                    let resumed = board.reset(Cause::Other);
                     board.machine = Machine::start(&CONFIG, now, board.inputs, resumed);
                 }
             }

@@ -9,7 +9,7 @@
 
 use firmware::config::Config;
 use firmware::journal::Journal;
-use firmware::machine::{Machine, Outputs, Start};
+use firmware::machine::{Cause, Machine, Outputs, Start};
 use firmware::signals::{InputLevels, Inputs};
 use firmware::time::Instant;
 
@@ -63,14 +63,16 @@ impl Host {
         }
     }
 
-    fn start(&mut self, epoch: Nanos, now: Nanos, inputs: InputLevels, how: Boot) {
+    fn start(
+        &mut self,
+        epoch: Nanos,
+        now: Nanos,
+        inputs: InputLevels,
+        cause: Cause,
+        survivor: Option<Machine>,
+    ) {
         let journal = Journal::open(&mut self.eeprom);
-        let (record, stored) = (journal.record(), journal.stored());
-        let start = match how {
-            Boot::PowerOn => Start::PowerOn { record, stored },
-            Boot::Reset(None) => Start::Reset { record, stored },
-            Boot::Reset(Some(machine)) => Start::Resumed { machine, stored },
-        };
+        let start = Start { cause, survivor, record: journal.record(), stored: journal.stored() };
         let sample = Inputs::sample(inputs, self.config.request_polarity, journal.health());
         let machine = Machine::start(&self.config, instant(epoch, now), sample, start);
         self.running = Some(Running { machine, journal, epoch, wake: None, storing: None });
@@ -87,15 +89,9 @@ impl Host {
     }
 }
 
-/// How the chip comes up.
-enum Boot {
-    PowerOn,
-    Reset(Option<Machine>),
-}
-
 impl Dut for Host {
     fn power_on(&mut self, now: Nanos, inputs: InputLevels) {
-        self.start(now, now, inputs, Boot::PowerOn);
+        self.start(now, now, inputs, Cause::Power, None);
     }
 
     fn power_off(&mut self, now: Nanos) {
@@ -103,13 +99,18 @@ impl Dut for Host {
         self.outputs = OutputPins::default();
     }
 
-    fn reset(&mut self, now: Nanos, _cause: ResetCause, ram: Ram, inputs: InputLevels) {
+    fn reset(&mut self, now: Nanos, cause: ResetCause, ram: Ram, inputs: InputLevels) {
         let Some((machine, epoch)) = self.stop(now, Tear::Erased) else {
             return;
         };
+        // The chip's flags tell a brown-out from a reset, but not from a power-on.
+        let cause = match cause {
+            ResetCause::BrownOut => Cause::Power,
+            ResetCause::Watchdog | ResetCause::ResetPin => Cause::Other,
+        };
         match ram {
-            Ram::Kept => self.start(epoch, now, inputs, Boot::Reset(Some(machine))),
-            Ram::Lost => self.start(now, now, inputs, Boot::Reset(None)),
+            Ram::Kept => self.start(epoch, now, inputs, cause, Some(machine)),
+            Ram::Lost => self.start(now, now, inputs, cause, None),
         }
     }
 
