@@ -5,7 +5,8 @@
 
 use crate::config::Config;
 use crate::signals::Button;
-use crate::time::Instant;
+use crate::supply::Track;
+use crate::time::{Instant, Millis};
 
 /// What the user did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +40,13 @@ enum Steady {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ButtonFilter {
-    level: Button,
-    since: Instant,
+    line: Track<Button>,
     steady: Steady,
 }
 
 impl ButtonFilter {
     pub(crate) const fn new(now: Instant, level: Button) -> Self {
-        Self { level, since: now, steady: Steady::Unknown }
+        Self { line: Track::new(now, level), steady: Steady::Unknown }
     }
 
     pub(crate) fn update(
@@ -55,12 +55,9 @@ impl ButtonFilter {
         now: Instant,
         level: Button,
     ) -> Option<ButtonEvent> {
-        if self.level != level {
-            self.level = level;
-            self.since = now;
-        }
-        let settled = now.has_been(config.debounce, self.since);
-        match (self.steady, self.level) {
+        self.line.update(now, level);
+        let settled = self.line.has_been(config.debounce, now);
+        match (self.steady, self.line.level()) {
             (Steady::Unknown | Steady::Pressed { .. }, Button::Released) => {
                 if settled {
                     self.steady = Steady::Released;
@@ -72,7 +69,7 @@ impl ButtonFilter {
                 if !settled {
                     return None;
                 }
-                self.steady = Steady::Pressed { at: self.since, hold: Hold::Armed };
+                self.steady = Steady::Pressed { at: self.line.since(), hold: Hold::Armed };
                 Some(ButtonEvent::Press)
             }
             (Steady::Pressed { hold: Hold::Spent, .. }, Button::Pressed) => None,
@@ -93,11 +90,18 @@ impl ButtonFilter {
         }
     }
 
+    pub(crate) const fn set_back(&mut self, interval: Millis) {
+        self.line.set_back(interval);
+        if let Steady::Pressed { at, .. } = &mut self.steady {
+            *at = at.set_back(interval);
+        }
+    }
+
     /// When the filter may have an event although the level does not change.
     pub(crate) const fn wake(&self, config: &Config) -> Option<Instant> {
-        match (self.steady, self.level) {
+        match (self.steady, self.line.level()) {
             (Steady::Unknown | Steady::Pressed { .. }, Button::Released)
-            | (Steady::Released, Button::Pressed) => Some(self.since.after(config.debounce)),
+            | (Steady::Released, Button::Pressed) => Some(self.line.since().after(config.debounce)),
             (Steady::Pressed { at, hold: Hold::Armed }, Button::Pressed) => {
                 Some(at.after(config.forced_off_hold))
             }
@@ -113,7 +117,7 @@ mod tests {
     use std::vec::Vec;
 
     /// Runs the filter at every millisecond and returns the events with their times.
-    fn events(levels: &[(u64, Button)], end: u64) -> Vec<(u64, ButtonEvent)> {
+    fn events(levels: &[(u32, Button)], end: u32) -> Vec<(u32, ButtonEvent)> {
         let mut filter = ButtonFilter::new(Instant::ZERO, Button::Released);
         let mut level = Button::Released;
         let mut seen = Vec::new();

@@ -1,6 +1,6 @@
 //! The configuration block: every time and polarity of the rules, in one place.
 //!
-//! The defaults are the board's documented behaviour. On the chip the block lies in flash at a
+//! The defaults are the board's documented behaviour. On the chip the [`Block`] lies in flash at a
 //! symbol of its own, so an image can be patched without a compiler; in a scenario the same
 //! fields are overridden by name. Relations that must hold between fields are checked by
 //! [`Config::problem`], by `const` assertion for the defaults.
@@ -9,17 +9,19 @@ use crate::time::Millis;
 
 /// The level of the Pi's poweroff line that means "switch me off".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Polarity {
     /// High asks (gpio-poweroff's default, and what the original board acts on).
-    ActiveHigh,
+    ActiveHigh = 0,
     /// Low asks (`gpio-poweroff,active_low`; the board's web page describes this one).
-    ActiveLow,
+    ActiveLow = 1,
 }
 
 macro_rules! config {
     ($($(#[doc = $doc:literal])+ $name:ident = $default:literal,)+) => {
-        /// Times and polarity of the rules. Units: milliseconds.
+        /// Times and polarity of the rules. Units: milliseconds. One word a field, in this order.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(C)]
         pub struct Config {
             $($(#[doc = $doc])+ pub $name: Millis,)+
             /// Level of `pi_request` that asks for the power to be switched off.
@@ -48,6 +50,9 @@ macro_rules! config {
             }
 
             const TIMES: usize = [$(stringify!($name)),+].len();
+
+            /// The names of the words, in order.
+            const LAYOUT: &str = concat!($(stringify!($name), " ",)+ "request_polarity");
         }
     };
 }
@@ -99,6 +104,41 @@ config! {
     request_arm = 8_000,
 }
 
+/// The configuration as it lies in the image: two words to find and to know it by, then one for each
+/// field. `holdup firmware configure` changes it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Block {
+    /// [`Block::MAGIC`].
+    pub magic: u32,
+    /// [`Block::LAYOUT`]: which fields there are.
+    pub layout: u32,
+    /// The fields.
+    pub config: Config,
+}
+
+impl Block {
+    /// "HoCf", as it reads in a dump.
+    pub const MAGIC: u32 = u32::from_le_bytes(*b"HoCf");
+    /// A hash (FNV-1a) of the fields' names in order: an image of another version has another one.
+    pub const LAYOUT: u32 = fnv_1a(Config::LAYOUT.as_bytes());
+    /// Words of the block.
+    pub const WORDS: usize = 2 + Config::WORDS;
+    /// The block of an image as it is built.
+    pub const DEFAULT: Self =
+        Self { magic: Self::MAGIC, layout: Self::LAYOUT, config: Config::DEFAULT };
+}
+
+const fn fnv_1a(bytes: &[u8]) -> u32 {
+    let mut hash = 0x811C_9DC5u32;
+    let mut rest = bytes;
+    while let [first, more @ ..] = rest {
+        hash = (hash ^ *first as u32).wrapping_mul(0x0100_0193);
+        rest = more;
+    }
+    hash
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
@@ -106,6 +146,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Words that a configuration takes in the image.
+    pub const WORDS: usize = Self::TIMES + 1;
+
     /// The first relation between fields that does not hold, if any: `(field, must be, than field)`.
     #[must_use]
     pub const fn problem(&self) -> Option<(&'static str, &'static str, &'static str)> {
@@ -141,4 +184,5 @@ impl Config {
     }
 }
 
+const _: () = assert!(size_of::<Block>() == 4 * Block::WORDS, "one word a field");
 const _: () = assert!(Config::DEFAULT.problem().is_none(), "the defaults contradict each other");

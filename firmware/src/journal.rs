@@ -20,16 +20,16 @@ use crate::record::Record;
 use crate::signals::JournalHealth;
 
 /// Words of the EEPROM.
-pub const WORDS: u16 = 128;
+pub const WORDS: usize = 128;
 /// Slots of the journal.
-pub const SLOTS: u16 = 47;
+pub const SLOTS: usize = 47;
 /// First word of the journal.
-const BASE: u16 = 34;
+const BASE: usize = 34;
 /// Slots tried for one record before the journal gives up on it.
-const ATTEMPTS: u16 = 8;
+const ATTEMPTS: usize = 8;
 /// Entries of the original firmware's queue, and its first word.
-const ORIGINAL_ENTRIES: u16 = 16;
-const ORIGINAL_BASE: u16 = 1;
+const ORIGINAL_ENTRIES: usize = 16;
+const ORIGINAL_BASE: usize = 1;
 /// Sequence numbers have 28 bits and are compared modulo their range.
 const SEQUENCE_MASK: u32 = 0x0FFF_FFFF;
 
@@ -43,13 +43,13 @@ pub struct WriteError;
 /// The EEPROM, word by word.
 pub trait Eeprom {
     /// The word at `index`, 0 ..= 127.
-    fn read(&mut self, index: u16) -> u32;
+    fn read(&mut self, index: usize) -> u32;
 
     /// Erases and writes the word at `index` as needed; returns when it is done (3.3–6.6 ms).
     ///
     /// # Errors
     /// The hardware refused or timed out. Success does not promise that the cell took the value.
-    fn write(&mut self, index: u16, value: u32) -> Result<(), WriteError>;
+    fn write(&mut self, index: usize, value: u32) -> Result<(), WriteError>;
 }
 
 /// What became of a record that was to be stored.
@@ -70,7 +70,7 @@ pub struct Journal {
     /// The newest valid record of our own: its slot, sequence number and state.
     newest: Option<Entry>,
     /// The slot that is tried next.
-    next: u16,
+    next: usize,
     /// The original firmware's state, if it left one.
     original: Option<Record>,
     health: JournalHealth,
@@ -78,7 +78,7 @@ pub struct Journal {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    slot: u16,
+    slot: usize,
     sequence: u32,
     record: Record,
 }
@@ -150,10 +150,11 @@ fn write_slot(eeprom: &mut impl Eeprom, entry: Entry) -> bool {
     let (first, second) = words(entry.slot);
     eeprom.write(first, payload).is_ok()
         && eeprom.write(second, check(payload)).is_ok()
-        && read_slot(eeprom, entry.slot) == Some(entry)
+        && eeprom.read(first) == payload
+        && eeprom.read(second) == check(payload)
 }
 
-fn read_slot(eeprom: &mut impl Eeprom, slot: u16) -> Option<Entry> {
+fn read_slot(eeprom: &mut impl Eeprom, slot: usize) -> Option<Entry> {
     let (first, second) = words(slot);
     let payload = eeprom.read(first);
     if eeprom.read(second) != check(payload) {
@@ -173,40 +174,35 @@ fn read_slot(eeprom: &mut impl Eeprom, slot: u16) -> Option<Entry> {
 /// entry before counts. (A state torn into another valid one cannot be told.)
 fn read_original(eeprom: &mut impl Eeprom) -> Option<Record> {
     let mut newest: Option<(u32, Record)> = None;
+    let (mut previous, mut previous_state) = original_entry(eeprom, ORIGINAL_ENTRIES - 1);
     for entry in 0..ORIGINAL_ENTRIES {
-        let before = match entry.checked_sub(1) {
-            Some(before) => before,
-            None => ORIGINAL_ENTRIES.saturating_sub(1),
-        };
         let (sequence, state) = original_entry(eeprom, entry);
-        let (previous, previous_state) = original_entry(eeprom, before);
         let first = previous == 0 && previous_state == 0;
+        let follows = first || sequence == previous.wrapping_add(1);
+        (previous, previous_state) = (sequence, state);
         let record = match Record::from_number(state) {
             Some(Record::Undefined) | None => continue,
             Some(record) => record,
         };
-        if !first && sequence != previous.wrapping_add(1) {
-            continue;
-        }
-        if newest.is_none_or(|(best, _)| sequence > best) {
+        if follows && newest.is_none_or(|(best, _)| sequence > best) {
             newest = Some((sequence, record));
         }
     }
     newest.map(|(_, record)| record)
 }
 
-fn original_entry(eeprom: &mut impl Eeprom, entry: u16) -> (u32, u32) {
-    let first = ORIGINAL_BASE.saturating_add(entry.saturating_mul(2));
-    (eeprom.read(first), eeprom.read(first.saturating_add(1)))
+fn original_entry(eeprom: &mut impl Eeprom, entry: usize) -> (u32, u32) {
+    let first = ORIGINAL_BASE.wrapping_add(entry.wrapping_mul(2));
+    (eeprom.read(first), eeprom.read(first.wrapping_add(1)))
 }
 
-const fn words(slot: u16) -> (u16, u16) {
-    let first = BASE.saturating_add(slot.saturating_mul(2));
-    (first, first.saturating_add(1))
+const fn words(slot: usize) -> (usize, usize) {
+    let first = BASE.wrapping_add(slot.wrapping_mul(2));
+    (first, first.wrapping_add(1))
 }
 
-const fn after(slot: u16) -> u16 {
-    let next = slot.saturating_add(1);
+const fn after(slot: usize) -> usize {
+    let next = slot.wrapping_add(1);
     if next < SLOTS { next } else { 0 }
 }
 
@@ -221,11 +217,11 @@ const fn is_newer(a: u32, b: u32) -> bool {
 #[must_use]
 pub const fn check(payload: u32) -> u32 {
     let mut crc = 0x484F_4C44 ^ payload;
-    let mut bit = 0u8;
+    let mut bit = 0u32;
     while bit < 32 {
         let feedback = if crc & 1 == 1 { 0xEDB8_8320 } else { 0 };
         crc = crc >> 1 ^ feedback;
-        bit = bit.saturating_add(1);
+        bit = bit.wrapping_add(1);
     }
     crc
 }

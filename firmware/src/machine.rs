@@ -9,12 +9,11 @@
 //!   stored; the driver stores before it applies the outputs.
 //! - **Every answer is visible** (R17): a press that the LED does not show by itself is blinked.
 //! - **Reset with a live Pi** (R13): the driver keeps the machine in RAM that survives resets and
-//!   hands it back as the survivor of a [`Start`]; a cold start never enables the supply before it
-//!   settled.
+//!   lets it [`resume`](Machine::resume); a new one never enables the supply before it settled.
 
 use crate::button::{ButtonEvent, ButtonFilter};
 use crate::config::Config;
-use crate::led::{ANSWER, BACKING_OFF, JOURNAL_FAILED, Pattern, SHUTTING_DOWN};
+use crate::led::{ANSWER, BACKING_OFF, JOURNAL_FAILED, Look, SHUTTING_DOWN};
 use crate::record::{Intent, Record};
 use crate::request::{RequestEvent, RequestFilter};
 use crate::rules::{Circumstances, Situation, transition};
@@ -23,7 +22,7 @@ use crate::signals::{
     Wake, WakeReason,
 };
 use crate::state::{Powered, State};
-use crate::supply::{CapsTrack, SupplyTrack};
+use crate::supply::Track;
 use crate::time::{Instant, Millis};
 
 /// Why the chip starts, as far as its reset flags tell.
@@ -33,20 +32,6 @@ pub enum Cause {
     Power,
     /// Anything else: the watchdog, the reset pin, a fault.
     Other,
-}
-
-/// What a driver knows when the chip starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Why it starts.
-    pub cause: Cause,
-    /// The machine, if the RAM that survives resets still holds it.
-    pub survivor: Option<Machine>,
-    /// What the board remembers.
-    pub record: Record,
-    /// What this firmware's own journal holds of it; `None` if it must be stored anew. A reset may
-    /// have interrupted a write.
-    pub stored: Option<Record>,
 }
 
 /// What a step asks of the driver, in this order: store, apply, sleep.
@@ -69,10 +54,12 @@ pub struct Machine {
     entered: Instant,
     record: Record,
     stored: Option<Record>,
-    supply: SupplyTrack,
-    caps: CapsTrack,
+    supply: Track<Supply>,
+    caps: Track<Caps>,
     button: ButtonFilter,
     request: RequestFilter,
+    /// The Pi; of the past unless the state feeds it.
+    pi: Powered,
     backoff: Millis,
     /// The earliest start that nobody pressed for.
     start_at: Instant,
@@ -87,29 +74,26 @@ pub struct Machine {
 const CHAIN: u8 = 6;
 
 impl Machine {
-    /// The machine at the chip's start. Call [`Machine::step`] at once for the first outputs.
+    /// A new machine, for a chip that starts and has none that survived. Call [`Machine::step`] at once
+    /// for the first outputs.
     ///
-    /// A survivor goes on where it was. One that last saw the supply lost, however, does not survive a
-    /// failure of the chip's own supply: the capacitors are empty, and the Pi went with them.
+    /// `record` is what the board remembers; `stored` what this firmware's own journal holds of it,
+    /// `None` if it must be stored anew.
     ///
-    /// Without a survivor the levels tell whether the chip alone was reset: `caps_charged` is high only
-    /// while the LTC4041 is enabled and has its supply, so somebody is being fed.
+    /// The levels tell whether the chip alone was reset: `caps_charged` is high only while the LTC4041 is
+    /// enabled and has its supply, so somebody is being fed. Its flags do not: a brown-out raises the same
+    /// one as a power-on.
     #[must_use]
-    pub fn start(config: &Config, now: Instant, inputs: Inputs, start: Start) -> Self {
-        let Start { cause, survivor, record, stored } = start;
-        match (survivor, cause) {
-            (Some(machine), Cause::Other) => return Self { stored, ..machine },
-            (Some(machine), Cause::Power) if machine.supply.level() == Supply::Good => {
-                return Self { stored, ..machine };
-            }
-            (Some(_), Cause::Power) | (None, Cause::Power | Cause::Other) => {}
-        }
+    pub fn start(
+        config: &Config,
+        now: Instant,
+        inputs: Inputs,
+        record: Record,
+        stored: Option<Record>,
+    ) -> Self {
         let (state, record) = match (inputs.supply, inputs.caps) {
             (Supply::Good, Caps::Charged) => match record {
-                Record::OnPowered => {
-                    let pi = Powered { since: now, caps: Caps::Unknown };
-                    (State::On { pi, close_at: now }, record)
-                }
+                Record::OnPowered => (State::On { close_at: now }, record),
                 Record::Undefined
                 | Record::OffPowered
                 | Record::AppShutdownPowered
@@ -139,14 +123,29 @@ impl Machine {
             entered: now,
             record,
             stored,
-            supply: SupplyTrack::new(now, inputs.supply),
-            caps: CapsTrack::new(now, inputs.caps),
+            supply: Track::new(now, inputs.supply),
+            caps: Track::new(now, inputs.caps),
             button: ButtonFilter::new(now, inputs.button),
             request: RequestFilter::new(config, now, inputs.pi_request),
+            pi: Powered { since: now, caps: Caps::Unknown },
             backoff: config.load_test_backoff_min,
             start_at: now,
             answered: None,
             shown: StatusLed::Dark,
+        }
+    }
+
+    /// Goes on after a reset that the RAM survived; `stored` is what the journal holds now, for the
+    /// reset may have interrupted a write.
+    ///
+    /// False if what the machine knows is worth nothing: its chip's own supply failed while it was without
+    /// the board's. Then the capacitors ran empty, and the Pi went with them; start anew.
+    #[must_use]
+    pub fn resume(&mut self, cause: Cause, stored: Option<Record>) -> bool {
+        self.stored = stored;
+        match (cause, self.supply.level()) {
+            (Cause::Other, Supply::Good | Supply::Lost) | (Cause::Power, Supply::Good) => true,
+            (Cause::Power, Supply::Lost) => false,
         }
     }
 
@@ -197,14 +196,18 @@ impl Machine {
             }
         }
         self.note_caps(config, now);
-        let levels = self.levels(now, inputs.journal);
-        self.shown = levels.status_led;
-        Outputs { store: self.unstored(), levels, wake: self.wake(config, now, inputs.journal) }
+        let look = self.look(now, inputs.journal);
+        self.shown = look.led;
+        Outputs {
+            store: self.unstored(),
+            levels: self.levels(now, look.led),
+            wake: self.wake(config, now, look.until),
+        }
     }
 
     fn press(&mut self, config: &Config, now: Instant, inputs: Inputs) {
-        let without = self.led(now);
-        if self.state.powered().is_none() {
+        let without = self.led(now).led;
+        if !self.state.feeds() {
             self.button.disarm_hold();
         }
         self.take(config, now, inputs, Situation::Press);
@@ -213,7 +216,7 @@ impl Machine {
             self.start_at = now;
         }
         // A press that shows on the LED by itself needs no further answer (R17).
-        let with = self.led(now);
+        let with = self.led(now).led;
         if with == without || with == self.shown {
             self.answered = Some(now);
         }
@@ -222,12 +225,13 @@ impl Machine {
     fn take(&mut self, config: &Config, now: Instant, inputs: Inputs, situation: Situation) {
         let next = transition(&self.state, situation, &self.circumstances(config, now));
         self.record = next.record;
+        self.pi = next.pi;
         if core::mem::discriminant(&next.state) != core::mem::discriminant(&self.state) {
             self.entered = now;
             match next.state {
                 State::LoadTest { .. } => {
                     self.start_at = now.after(config.start_interval);
-                    self.request = RequestFilter::new(config, now, inputs.pi_request);
+                    self.request.start(config, now, inputs.pi_request);
                 }
                 State::Backoff { .. } => {
                     let doubled = self.backoff.0.saturating_mul(2);
@@ -254,6 +258,7 @@ impl Machine {
             supply: self.supply.view(now, self.bridge(config), config.supply_settle),
             supply_since: self.supply.since(),
             record: self.record,
+            pi: self.pi,
             backoff: self.backoff,
             start_at: self.start_at,
         }
@@ -262,10 +267,12 @@ impl Machine {
     /// How long a loss is bridged now (R1). With capacitors that were not yet seen charged there is
     /// no energy to wait with before the Pi is told (R10); during the load test there is nothing to
     /// wait for (R8).
+    // Inlined, the image grows by 60 bytes.
+    #[inline(never)]
     const fn bridge(&self, config: &Config) -> Millis {
         match self.state {
-            State::Starting { pi, .. } | State::On { pi, .. } | State::Bridging { pi, .. } => {
-                match pi.caps {
+            State::Starting { .. } | State::On { .. } | State::Bridging { .. } => {
+                match self.pi.caps {
                     Caps::Unknown => config.uncharged_bridge,
                     Caps::Charged => config.bridge,
                 }
@@ -280,16 +287,17 @@ impl Machine {
     }
 
     fn note_caps(&mut self, config: &Config, now: Instant) {
-        let charged = self.caps.is_charged(now, config.debounce);
-        if let (Some(pi), true) = (self.state.powered_mut(), charged) {
-            pi.caps = Caps::Charged;
+        // A spike is no charge.
+        let steady = self.caps.has_been(config.debounce, now);
+        if self.state.feeds() && steady && self.caps.level() == Caps::Charged {
+            self.pi.caps = Caps::Charged;
         }
     }
 
     /// A supply that carried the running Pi for long enough is trusted again (R8).
     fn forgive(&mut self, config: &Config, now: Instant) {
-        if let State::On { pi, .. } = self.state {
-            let carried_since = pi.since.max(self.supply.since());
+        if let State::On { .. } = self.state {
+            let carried_since = self.pi.since.max(self.supply.since());
             if self.supply.level() == Supply::Good
                 && now.has_been(config.load_test_forgive, carried_since)
             {
@@ -306,7 +314,7 @@ impl Machine {
         self.stored
     }
 
-    fn levels(&self, now: Instant, journal: JournalHealth) -> Levels {
+    fn levels(&self, now: Instant, status_led: StatusLed) -> Levels {
         let (supply_enable, power_good, load_switch) = match self.state {
             State::Off | State::Gap { .. } | State::Backoff { .. } => {
                 (SupplyEnable::Off, PowerGood::Low, LoadSwitch::Open)
@@ -314,7 +322,7 @@ impl Machine {
             State::LoadTest { .. } | State::Starting { .. } | State::Shutdown { .. } => {
                 (SupplyEnable::On, PowerGood::Low, LoadSwitch::Open)
             }
-            State::On { close_at, .. } if now < close_at => {
+            State::On { close_at } if now < close_at => {
                 (SupplyEnable::On, PowerGood::Released, LoadSwitch::Open)
             }
             State::On { .. } => (SupplyEnable::On, PowerGood::Released, LoadSwitch::Closed),
@@ -323,44 +331,47 @@ impl Machine {
             }
             State::Notice { .. } => (SupplyEnable::On, PowerGood::Released, LoadSwitch::Open),
         };
-        let mut status_led = self.led(now);
-        if self.blips(now, journal) {
-            status_led = status_led.inverted();
-        }
         Levels { supply_enable, power_good, load_switch, status_led }
     }
 
     /// The LED without answers and alarms.
-    fn led(&self, now: Instant) -> StatusLed {
-        let blinks = |pattern: &Pattern| {
-            if pattern.is_on(now, self.entered) { StatusLed::Lit } else { StatusLed::Dark }
-        };
+    fn led(&self, now: Instant) -> Look {
         match self.state {
-            State::Off | State::Gap { .. } => StatusLed::Dark,
+            State::Off | State::Gap { .. } | State::Notice { .. } => Look::steady(StatusLed::Dark),
             State::LoadTest { .. }
             | State::Starting { .. }
             | State::On { .. }
-            | State::Bridging { .. } => StatusLed::Lit,
-            State::Notice { .. } => StatusLed::Dark,
-            State::Shutdown { .. } => blinks(&SHUTTING_DOWN),
-            State::Backoff { .. } => blinks(&BACKING_OFF),
+            | State::Bridging { .. } => Look::steady(StatusLed::Lit),
+            State::Shutdown { .. } => SHUTTING_DOWN.look(now, self.entered),
+            State::Backoff { .. } => BACKING_OFF.look(now, self.entered),
         }
     }
 
-    /// Whether an answer or an alarm inverts the LED now.
-    fn blips(&self, now: Instant, journal: JournalHealth) -> bool {
-        let answering = self.answered.is_some_and(|at| ANSWER.is_on(now, at));
-        answering || (journal == JournalHealth::Failed && JOURNAL_FAILED.is_on(now, self.entered))
+    /// The LED. An answer or an alarm inverts it.
+    fn look(&self, now: Instant, journal: JournalHealth) -> Look {
+        let mut look = self.led(now);
+        if let Some(at) = self.answered {
+            look = look.under(ANSWER.look(now, at));
+        }
+        match journal {
+            JournalHealth::Failed => look.under(JOURNAL_FAILED.look(now, self.entered)),
+            JournalHealth::Working => look,
+        }
     }
 
     /// The earliest of everything that is still to come.
-    fn wake(&self, config: &Config, now: Instant, journal: JournalHealth) -> Option<Wake> {
+    fn wake(&self, config: &Config, now: Instant, led: Option<Instant>) -> Option<Wake> {
+        let mut next = None;
+        let mut due = |at, reason| earliest(&mut next, now, at, reason);
+        due(self.state.deadline(), WakeReason::Deadline);
+        let supply = self.supply.changes_at(self.bridge(config), config.supply_settle);
+        due(Some(supply), WakeReason::Supply);
         // What a state waits for besides its deadline.
-        let own = match self.state {
-            State::On { close_at, .. } => Some((close_at, WakeReason::LoadSwitch)),
-            State::LoadTest { .. } => Some((now.after(LOAD_TEST_SAMPLE), WakeReason::LoadTest)),
+        match self.state {
+            State::On { close_at } => due(Some(close_at), WakeReason::LoadSwitch),
+            State::LoadTest { .. } => due(Some(now.after(LOAD_TEST_SAMPLE)), WakeReason::LoadTest),
             State::Off if self.record.intent() == Intent::On => {
-                Some((self.start_at, WakeReason::StartInterval))
+                due(Some(self.start_at), WakeReason::StartInterval);
             }
             State::Off
             | State::Gap { .. }
@@ -368,46 +379,40 @@ impl Machine {
             | State::Starting { .. }
             | State::Bridging { .. }
             | State::Notice { .. }
-            | State::Shutdown { .. } => None,
-        };
-        let request = match self.state.powered() {
-            Some(_) => self.request.wake(config),
-            None => None,
-        };
-        let supply = self.supply.changes_at(self.bridge(config), config.supply_settle);
-        [
-            self.state.deadline().map(|at| (at, WakeReason::Deadline)),
-            Some((supply, WakeReason::Supply)),
-            own,
-            self.button.wake(config).map(|at| (at, WakeReason::Button)),
-            request.map(|at| (at, WakeReason::PiRequest)),
-            self.led_wake(now, journal).map(|at| (at, WakeReason::Led)),
-        ]
-        .into_iter()
-        .flatten()
-        .map(|(at, reason)| Wake { at, reason })
-        .filter(|wake| wake.at > now)
-        .min_by_key(|wake| wake.at)
+            | State::Shutdown { .. } => {}
+        }
+        due(self.button.wake(config), WakeReason::Button);
+        if self.state.feeds() {
+            due(self.request.wake(config), WakeReason::PiRequest);
+        }
+        due(led, WakeReason::Led);
+        next
     }
 
-    fn led_wake(&self, now: Instant, journal: JournalHealth) -> Option<Instant> {
-        let state = match self.state {
-            State::Shutdown { .. } => SHUTTING_DOWN.next_change(now, self.entered),
-            State::Backoff { .. } => BACKING_OFF.next_change(now, self.entered),
-            State::Off
-            | State::Gap { .. }
-            | State::LoadTest { .. }
-            | State::Starting { .. }
-            | State::On { .. }
-            | State::Bridging { .. }
-            | State::Notice { .. } => None,
-        };
-        let answer = self.answered.and_then(|at| ANSWER.next_change(now, at));
-        let alarm = match journal {
-            JournalHealth::Failed => JOURNAL_FAILED.next_change(now, self.entered),
-            JournalHealth::Working => None,
-        };
-        [state, answer, alarm].into_iter().flatten().min()
+    /// The driver sets its clock back by `interval`; so does everything that is remembered. See
+    /// [`Instant::LATE`].
+    pub fn set_back(&mut self, interval: Millis) {
+        self.state.set_back(interval);
+        self.supply.set_back(interval);
+        self.caps.set_back(interval);
+        self.button.set_back(interval);
+        self.request.set_back(interval);
+        self.pi.since = self.pi.since.set_back(interval);
+        self.entered = self.entered.set_back(interval);
+        self.start_at = self.start_at.set_back(interval);
+        self.answered = self.answered.map(|at| at.set_back(interval));
+    }
+}
+
+/// Puts a wake-up into `next` if it is later than now and earlier than what is there.
+// Called from seven places; inlined, the image grows by 120 bytes.
+#[inline(never)]
+fn earliest(next: &mut Option<Wake>, now: Instant, at: Option<Instant>, reason: WakeReason) {
+    if let Some(at) = at
+        && now < at
+        && next.is_none_or(|next| at < next.at)
+    {
+        *next = Some(Wake { at, reason });
     }
 }
 

@@ -7,7 +7,8 @@
 
 use crate::config::Config;
 use crate::signals::PiRequest;
-use crate::time::Instant;
+use crate::supply::Track;
+use crate::time::{Instant, Millis};
 
 /// What the Pi said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,7 @@ enum Steady {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestFilter {
-    level: PiRequest,
-    since: Instant,
+    line: Track<PiRequest>,
     steady: Steady,
     armed_at: Instant,
     /// When the latest activation that was not a request began.
@@ -46,12 +46,19 @@ impl RequestFilter {
     /// The Pi was powered on at `now`.
     pub(crate) const fn new(config: &Config, now: Instant, level: PiRequest) -> Self {
         Self {
-            level,
-            since: now,
+            line: Track::new(now, level),
             steady: Steady::Unknown,
             armed_at: now.after(config.request_arm),
             previous: None,
         }
+    }
+
+    /// The Pi is powered on again at `now`.
+    pub(crate) const fn start(&mut self, config: &Config, now: Instant, level: PiRequest) {
+        self.line.begin(now, level);
+        self.steady = Steady::Unknown;
+        self.armed_at = now.after(config.request_arm);
+        self.previous = None;
     }
 
     pub(crate) fn update(
@@ -60,15 +67,12 @@ impl RequestFilter {
         now: Instant,
         level: PiRequest,
     ) -> Option<RequestEvent> {
-        if self.level != level {
-            self.level = level;
-            self.since = now;
-        }
+        self.line.update(now, level);
         if now < self.armed_at {
             return None;
         }
-        let settled = now.has_been(config.request_noise, self.since);
-        match (self.steady, self.level) {
+        let settled = self.line.has_been(config.request_noise, now);
+        match (self.steady, self.line.level()) {
             (Steady::Unknown | Steady::Active { .. } | Steady::Requested, PiRequest::Inactive) => {
                 if settled {
                     self.steady = Steady::Inactive;
@@ -96,7 +100,7 @@ impl RequestFilter {
     }
 
     fn activated(&mut self, config: &Config) -> RequestEvent {
-        let at = self.since;
+        let at = self.line.since();
         let repeated = match self.previous {
             Some(previous) => !at.has_been(config.request_pattern, previous),
             None => false,
@@ -112,11 +116,24 @@ impl RequestFilter {
         }
     }
 
+    pub(crate) fn set_back(&mut self, interval: Millis) {
+        self.line.set_back(interval);
+        self.armed_at = self.armed_at.set_back(interval);
+        if let Steady::Active { at } = &mut self.steady {
+            *at = at.set_back(interval);
+        }
+        if let Some(previous) = &mut self.previous {
+            *previous = previous.set_back(interval);
+        }
+    }
+
     /// When the filter may have an event although the level does not change.
     pub(crate) fn wake(&self, config: &Config) -> Option<Instant> {
-        let at = match (self.steady, self.level) {
+        let at = match (self.steady, self.line.level()) {
             (Steady::Unknown | Steady::Active { .. } | Steady::Requested, PiRequest::Inactive)
-            | (Steady::Inactive, PiRequest::Active) => self.since.after(config.request_noise),
+            | (Steady::Inactive, PiRequest::Active) => {
+                self.line.since().after(config.request_noise)
+            }
             (Steady::Active { at }, PiRequest::Active) => at.after(config.request_qualify),
             (Steady::Inactive, PiRequest::Inactive)
             | (Steady::Unknown | Steady::Requested, PiRequest::Active) => return None,
@@ -131,7 +148,7 @@ mod tests {
     use std::vec::Vec;
 
     /// Runs the filter at every millisecond; `changes` are the instants at which the line toggles.
-    fn events(start: PiRequest, changes: &[u64], end: u64) -> Vec<(u64, RequestEvent)> {
+    fn events(start: PiRequest, changes: &[u32], end: u32) -> Vec<(u32, RequestEvent)> {
         let mut filter = RequestFilter::new(&Config::DEFAULT, Instant::ZERO, start);
         let mut level = start;
         let mut seen = Vec::new();

@@ -63,6 +63,8 @@ pub struct Circumstances<'a> {
     pub supply_since: Instant,
     /// What is to be remembered.
     pub record: Record,
+    /// The Pi, if the state feeds one.
+    pub pi: Powered,
     /// The wait that a failed load test costs now.
     pub backoff: Millis,
     /// The earliest start that nobody pressed for.
@@ -76,21 +78,24 @@ pub struct Next {
     pub state: State,
     /// What is to be remembered.
     pub record: Record,
+    /// The Pi, if the state feeds one.
+    pub pi: Powered,
 }
 
 /// The rules: where each state leads in each situation. Pure; every pair is written out.
 #[must_use]
 pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>) -> Next {
-    let Circumstances { config, now, supply, record, .. } = *given;
-    let stay = Next { state: *state, record };
-    let noted = Next { state: *state, record: noted(supply, record) };
-    let cut = |record| Next { state: State::Gap { until: now.after(config.repower_gap) }, record };
+    let Circumstances { config, now, supply, record, pi, .. } = *given;
+    let next = |state, record| Next { state, record, pi };
+    let stay = next(*state, record);
+    let noted = next(*state, noted(supply, record));
+    let cut = |record| next(State::Gap { until: now.after(config.repower_gap) }, record);
     match *state {
         State::Off => match situation {
             // Without supply there is no start, whatever is wanted; the LED answers (R3).
             Situation::Press => match supply {
                 View::Settled => start(given, Record::OnUnpowered),
-                View::Good => Next { state: *state, record: Record::OnUnpowered },
+                View::Good => next(*state, Record::OnUnpowered),
                 View::Lost | View::Gone => stay,
             },
             Situation::Supply => match supply {
@@ -102,11 +107,11 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
         },
         State::Gap { .. } => match situation {
             Situation::Press => match supply {
-                View::Settled | View::Good => Next { state: *state, record: Record::OnUnpowered },
+                View::Settled | View::Good => next(*state, Record::OnUnpowered),
                 View::Lost | View::Gone => stay,
             },
             Situation::Supply => noted,
-            Situation::Deadline => Next { state: State::Off, record },
+            Situation::Deadline => next(State::Off, record),
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
         State::Backoff { .. } => match situation {
@@ -116,12 +121,12 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
                 View::Good | View::Lost | View::Gone => stay,
             },
             Situation::Supply => noted,
-            Situation::Deadline => Next { state: State::Off, record },
+            Situation::Deadline => next(State::Off, record),
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
-        State::LoadTest { pi, .. } => match situation {
+        State::LoadTest { .. } => match situation {
             // Remembered; a cut now would save seconds but let presses toggle the rail at will.
-            Situation::Press => Next { state: *state, record: toggled(record, supply) },
+            Situation::Press => next(*state, toggled(record, supply)),
             Situation::Supply => match (supply, record.intent()) {
                 (View::Gone, Intent::On) => fail_load_test(given),
                 (View::Gone, Intent::Off | Intent::AppShutdown) => cut(record),
@@ -132,90 +137,80 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             },
             Situation::Deadline => match (supply, record.intent()) {
                 (View::Lost | View::Gone, Intent::On | Intent::Off | Intent::AppShutdown) => stay,
-                (View::Settled | View::Good, Intent::On) => Next {
-                    state: State::Starting { pi, until: pi.since.after(config.power_good_delay) },
-                    record: Record::OnPowered,
-                },
+                (View::Settled | View::Good, Intent::On) => next(
+                    State::Starting { until: pi.since.after(config.power_good_delay) },
+                    Record::OnPowered,
+                ),
                 (View::Settled | View::Good, Intent::Off | Intent::AppShutdown) => {
-                    tell(given, pi, record)
+                    tell(given, record)
                 }
             },
             Situation::Hold | Situation::PiDown | Situation::Request => stay,
         },
-        State::Starting { pi, .. } => match situation {
-            Situation::Press => tell(given, pi, stored_as(Intent::Off, supply)),
+        State::Starting { .. } => match situation {
+            Situation::Press => tell(given, stored_as(Intent::Off, supply)),
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
             Situation::Supply => match supply {
-                View::Gone => tell(given, pi, Record::unpowered(record.intent())),
+                View::Gone => tell(given, Record::unpowered(record.intent())),
                 View::Settled | View::Good | View::Lost => stay,
             },
             // While the supply is away `power_good` stays low: it may be lost for good (R9).
             Situation::Deadline => match supply {
-                View::Settled | View::Good => Next { state: on(given, pi), record },
+                View::Settled | View::Good => next(on(given), record),
                 View::Lost | View::Gone => stay,
             },
             Situation::PiDown | Situation::Request => stay,
         },
-        State::On { pi, close_at } => match situation {
-            Situation::Press => notice(given, pi, stored_as(Intent::Off, supply)),
+        State::On { close_at } => match situation {
+            Situation::Press => notice(given, stored_as(Intent::Off, supply)),
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
+            Situation::Request => notice(given, stored_as(Intent::AppShutdown, supply)),
             Situation::Supply => match supply {
                 View::Settled | View::Good => stay,
-                View::Lost => Next {
-                    state: State::Bridging {
-                        pi,
-                        load_switch: if now < close_at {
-                            LoadSwitch::Open
-                        } else {
-                            LoadSwitch::Closed
-                        },
-                    },
-                    record,
-                },
-                View::Gone => notice(given, pi, Record::unpowered(record.intent())),
+                View::Lost => {
+                    let load_switch =
+                        if now < close_at { LoadSwitch::Open } else { LoadSwitch::Closed };
+                    next(State::Bridging { load_switch }, record)
+                }
+                View::Gone => notice(given, Record::unpowered(record.intent())),
             },
             Situation::PiDown | Situation::Deadline => stay,
         },
-        State::Bridging { pi, load_switch } => match situation {
-            Situation::Press => notice(given, pi, stored_as(Intent::Off, supply)),
+        State::Bridging { load_switch } => match situation {
+            Situation::Press => notice(given, stored_as(Intent::Off, supply)),
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Request => notice(given, pi, stored_as(Intent::AppShutdown, supply)),
+            Situation::Request => notice(given, stored_as(Intent::AppShutdown, supply)),
             Situation::Supply => match (supply, load_switch) {
                 (View::Settled | View::Good, LoadSwitch::Closed) => {
-                    Next { state: State::On { pi, close_at: now }, record }
+                    next(State::On { close_at: now }, record)
                 }
-                (View::Settled | View::Good, LoadSwitch::Open) => {
-                    Next { state: on(given, pi), record }
-                }
+                (View::Settled | View::Good, LoadSwitch::Open) => next(on(given), record),
                 (View::Lost, LoadSwitch::Closed | LoadSwitch::Open) => stay,
                 (View::Gone, LoadSwitch::Closed | LoadSwitch::Open) => {
-                    notice(given, pi, Record::unpowered(record.intent()))
+                    notice(given, Record::unpowered(record.intent()))
                 }
             },
             Situation::PiDown | Situation::Deadline => stay,
         },
-        State::Notice { pi, low_at } => match situation {
-            Situation::Press => Next { state: *state, record: toggled(record, supply) },
+        State::Notice { .. } => match situation {
+            Situation::Press => next(*state, toggled(record, supply)),
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Supply => {
-                Next { state: State::Notice { pi: fed_again(given, pi), low_at }, ..noted }
-            }
-            Situation::Deadline => tell(given, pi, record),
+            Situation::Supply => Next { pi: fed_again(given), ..noted },
+            Situation::Deadline => tell(given, record),
             Situation::PiDown | Situation::Request => stay,
         },
-        State::Shutdown { pi, cut_at } => match situation {
-            Situation::Press => Next { state: *state, record: toggled(record, supply) },
+        State::Shutdown { cut_at } => match situation {
+            Situation::Press => next(*state, toggled(record, supply)),
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
             // A line that became active is the Pi's word that it is down (R5).
             Situation::PiDown | Situation::Request => {
                 let early = now.after(config.ack_margin);
-                Next { state: State::Shutdown { pi, cut_at: cut_at.min(early) }, record }
+                next(State::Shutdown { cut_at: cut_at.min(early) }, record)
             }
             // Its return does not end the shutdown: the Pi was told (R6).
-            Situation::Supply => match fed_again(given, pi) {
+            Situation::Supply => match fed_again(given) {
                 same if same == pi => noted,
-                again => Next { state: tell(given, again, record).state, ..noted },
+                again => Next { pi: again, state: shutdown(given, again), ..noted },
             },
             Situation::Deadline => cut(record),
         },
@@ -225,51 +220,59 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
 /// Off, with a supply that settled: start what is wanted (R6, R7), note that the supply is back.
 fn when_settled(given: &Circumstances<'_>) -> Next {
     let record = match given.record {
-        Record::Undefined | Record::OnPowered | Record::OnUnpowered => given.record,
         // Reconnected: the intent is on from now.
         Record::AppShutdownUnpowered => Record::OnUnpowered,
-        Record::OffPowered | Record::AppShutdownPowered => {
-            return Next { state: State::Off, record: given.record };
-        }
-        Record::OffUnpowered => {
-            return Next { state: State::Off, record: Record::OffPowered };
-        }
+        Record::OffUnpowered => Record::OffPowered,
+        Record::Undefined
+        | Record::OnPowered
+        | Record::OnUnpowered
+        | Record::OffPowered
+        | Record::AppShutdownPowered => given.record,
     };
-    if given.now < given.start_at {
-        return Next { state: State::Off, record };
+    match record.intent() {
+        Intent::On if given.now >= given.start_at => start(given, record),
+        Intent::On | Intent::Off | Intent::AppShutdown => {
+            Next { state: State::Off, record, pi: given.pi }
+        }
     }
-    start(given, record)
 }
 
 fn start(given: &Circumstances<'_>, record: Record) -> Next {
-    let pi = Powered { since: given.now, caps: Caps::Unknown };
-    let until = given.now.after(given.config.load_test_window);
-    Next { state: State::LoadTest { pi, until }, record }
+    Next {
+        state: State::LoadTest { until: given.now.after(given.config.load_test_window) },
+        record,
+        pi: Powered { since: given.now, caps: Caps::Unknown },
+    }
 }
 
 /// The supply did not carry the load (R8). The gap of any cut is kept too.
 fn fail_load_test(given: &Circumstances<'_>) -> Next {
     let wait = given.backoff.max(given.config.repower_gap);
-    Next { state: State::Backoff { until: given.now.after(wait) }, record: given.record }
+    let state = State::Backoff { until: given.now.after(wait) };
+    Next { state, record: given.record, pi: given.pi }
 }
 
 /// `power_good` is released now; the load switch follows (R7).
-const fn on(given: &Circumstances<'_>, pi: Powered) -> State {
-    State::On { pi, close_at: given.now.after(given.config.load_switch_delay) }
+const fn on(given: &Circumstances<'_>) -> State {
+    State::On { close_at: given.now.after(given.config.load_switch_delay) }
 }
 
 /// The loads are shed now; `power_good` follows (R2).
-const fn notice(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
+const fn notice(given: &Circumstances<'_>, record: Record) -> Next {
     let low_at = given.now.after(given.config.load_switch_lead);
-    Next { state: State::Notice { pi, low_at }, record }
+    Next { state: State::Notice { low_at }, record, pi: given.pi }
 }
 
-/// `power_good` is low from now on. A Pi that may still be booting cannot listen yet: what is left
-/// of the boot allowance is added before the cut (R9).
-fn tell(given: &Circumstances<'_>, pi: Powered, record: Record) -> Next {
+/// `power_good` is low from now on.
+fn tell(given: &Circumstances<'_>, record: Record) -> Next {
+    Next { state: shutdown(given, given.pi), record, pi: given.pi }
+}
+
+/// A Pi that may still be booting cannot listen yet: what is left of the boot allowance is added
+/// before the cut (R9).
+fn shutdown(given: &Circumstances<'_>, pi: Powered) -> State {
     let listens = pi.since.after(given.config.boot_allowance).max(given.now);
-    let cut_at = listens.after(given.config.shutdown_timeout);
-    Next { state: State::Shutdown { pi, cut_at }, record }
+    State::Shutdown { cut_at: listens.after(given.config.shutdown_timeout) }
 }
 
 /// A loss that is still being bridged is none: only an outage makes a record unpowered (R1).
@@ -295,7 +298,8 @@ const fn noted(supply: View, record: Record) -> Record {
 /// Without charged capacitors the loss may have killed it, and the LTC4041 feeds it again by itself: it
 /// may boot, and gets its whole allowance once more before a cut (R9). If it lives, its word still cuts
 /// that short.
-fn fed_again(given: &Circumstances<'_>, pi: Powered) -> Powered {
+fn fed_again(given: &Circumstances<'_>) -> Powered {
+    let pi = given.pi;
     match (given.supply, pi.caps) {
         (View::Good | View::Settled, Caps::Unknown) => {
             Powered { since: pi.since.max(given.supply_since), ..pi }

@@ -12,13 +12,14 @@
 //!   └─ button (settled supply): as "intent on"
 //! ```
 //!
-//! A state holds what only it needs, deadlines as absolute instants. Which state follows which is
-//! the business of [`rules`](crate::rules); who drives them is [`machine`](crate::machine).
+//! A state holds what only it needs, deadlines as absolute instants; what is known of a fed Pi outlives
+//! its states and stands beside them ([`Powered`]). Which state follows which is the business of
+//! [`rules`](crate::rules); who drives them is [`machine`](crate::machine).
 
 use crate::signals::{Caps, LoadSwitch};
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 
-/// A Pi that is fed.
+/// A Pi that is fed, or the last one that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Powered {
     /// When its supply was enabled.
@@ -44,43 +45,31 @@ pub enum State {
     },
     /// The Pi is fed and runs its boot loader: losing the supply now costs nothing (R8).
     LoadTest {
-        /// The Pi.
-        pi: Powered,
         /// End of the window.
         until: Instant,
     },
     /// The Pi boots; `power_good` is still low.
     Starting {
-        /// The Pi.
-        pi: Powered,
         /// When `power_good` is due to be released.
         until: Instant,
     },
     /// The Pi runs on the supply.
     On {
-        /// The Pi.
-        pi: Powered,
         /// When the load switch closes.
         close_at: Instant,
     },
     /// The Pi runs on the capacitors and has not been told.
     Bridging {
-        /// The Pi.
-        pi: Powered,
         /// What the load switch was when the supply went.
         load_switch: LoadSwitch,
     },
     /// The loads are shed; the Pi is told in a moment.
     Notice {
-        /// The Pi.
-        pi: Powered,
         /// When `power_good` goes low.
         low_at: Instant,
     },
     /// The Pi was told and shuts down.
     Shutdown {
-        /// The Pi.
-        pi: Powered,
         /// When its supply is cut.
         cut_at: Instant,
     },
@@ -103,28 +92,16 @@ impl State {
         }
     }
 
-    /// The Pi, if it is fed.
-    pub(crate) const fn powered(&self) -> Option<&Powered> {
+    /// Whether the Pi is fed.
+    pub(crate) const fn feeds(&self) -> bool {
         match self {
-            Self::Off | Self::Gap { .. } | Self::Backoff { .. } => None,
-            Self::LoadTest { pi, .. }
-            | Self::Starting { pi, .. }
-            | Self::On { pi, .. }
-            | Self::Bridging { pi, .. }
-            | Self::Notice { pi, .. }
-            | Self::Shutdown { pi, .. } => Some(pi),
-        }
-    }
-
-    pub(crate) fn powered_mut(&mut self) -> Option<&mut Powered> {
-        match self {
-            Self::Off | Self::Gap { .. } | Self::Backoff { .. } => None,
-            Self::LoadTest { pi, .. }
-            | Self::Starting { pi, .. }
-            | Self::On { pi, .. }
-            | Self::Bridging { pi, .. }
-            | Self::Notice { pi, .. }
-            | Self::Shutdown { pi, .. } => Some(pi),
+            Self::Off | Self::Gap { .. } | Self::Backoff { .. } => false,
+            Self::LoadTest { .. }
+            | Self::Starting { .. }
+            | Self::On { .. }
+            | Self::Bridging { .. }
+            | Self::Notice { .. }
+            | Self::Shutdown { .. } => true,
         }
     }
 
@@ -134,10 +111,24 @@ impl State {
             Self::Off | Self::On { .. } | Self::Bridging { .. } => None,
             Self::Gap { until }
             | Self::Backoff { until }
-            | Self::LoadTest { until, .. }
-            | Self::Starting { until, .. } => Some(until),
-            Self::Notice { low_at, .. } => Some(low_at),
-            Self::Shutdown { cut_at, .. } => Some(cut_at),
+            | Self::LoadTest { until }
+            | Self::Starting { until } => Some(until),
+            Self::Notice { low_at } => Some(low_at),
+            Self::Shutdown { cut_at } => Some(cut_at),
+        }
+    }
+
+    /// The clock is set back by `interval`.
+    pub(crate) fn set_back(&mut self, interval: Millis) {
+        match self {
+            Self::Off | Self::Bridging { .. } => {}
+            Self::Gap { until: at }
+            | Self::Backoff { until: at }
+            | Self::LoadTest { until: at }
+            | Self::Starting { until: at }
+            | Self::On { close_at: at }
+            | Self::Notice { low_at: at }
+            | Self::Shutdown { cut_at: at } => *at = at.set_back(interval),
         }
     }
 }

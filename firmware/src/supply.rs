@@ -1,7 +1,51 @@
-//! Levels over time: since when the supply has been good or lost, since when `caps_charged` is high.
+//! Levels over time: since when an input has been what it is; the supply as the rules see it.
 
-use crate::signals::{Caps, Supply};
+use crate::signals::Supply;
 use crate::time::{Instant, Millis};
+
+/// The level of an input as last sampled, and the instant at which it was first seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Track<Level> {
+    level: Level,
+    since: Instant,
+}
+
+impl<Level: Copy + PartialEq> Track<Level> {
+    pub(crate) const fn new(now: Instant, level: Level) -> Self {
+        Self { level, since: now }
+    }
+
+    pub(crate) fn update(&mut self, now: Instant, level: Level) {
+        if self.level != level {
+            self.begin(now, level);
+        }
+    }
+
+    /// Whatever was before counts no more.
+    pub(crate) const fn begin(&mut self, now: Instant, level: Level) {
+        self.level = level;
+        self.since = now;
+    }
+
+    pub(crate) const fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Whether the level has been the same for at least `interval`.
+    // Called from eight places; inlined, the image grows by 120 bytes.
+    #[inline(never)]
+    pub(crate) const fn has_been(&self, interval: Millis, now: Instant) -> bool {
+        now.has_been(interval, self.since)
+    }
+
+    pub(crate) const fn set_back(&mut self, interval: Millis) {
+        self.since = self.since.set_back(interval);
+    }
+}
 
 /// The supply as the rules see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,37 +60,12 @@ pub enum View {
     Settled,
 }
 
-/// The level last sampled and the instant at which it was first seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SupplyTrack {
-    level: Supply,
-    since: Instant,
-}
-
-impl SupplyTrack {
-    pub(crate) const fn new(now: Instant, level: Supply) -> Self {
-        Self { level, since: now }
-    }
-
-    pub(crate) fn update(&mut self, now: Instant, level: Supply) {
-        if self.level != level {
-            *self = Self::new(now, level);
-        }
-    }
-
-    pub(crate) const fn since(&self) -> Instant {
-        self.since
-    }
-
-    pub(crate) const fn level(&self) -> Supply {
-        self.level
-    }
-
+impl Track<Supply> {
     pub(crate) const fn view(&self, now: Instant, bridge: Millis, settle: Millis) -> View {
         match self.level {
-            Supply::Lost if now.has_been(bridge, self.since) => View::Gone,
+            Supply::Lost if self.has_been(bridge, now) => View::Gone,
             Supply::Lost => View::Lost,
-            Supply::Good if now.has_been(settle, self.since) => View::Settled,
+            Supply::Good if self.has_been(settle, now) => View::Settled,
             Supply::Good => View::Good,
         }
     }
@@ -56,33 +75,6 @@ impl SupplyTrack {
         match self.level {
             Supply::Lost => self.since.after(bridge),
             Supply::Good => self.since.after(settle),
-        }
-    }
-}
-
-/// `caps_charged` as last sampled and the instant at which that level was first seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CapsTrack {
-    level: Caps,
-    since: Instant,
-}
-
-impl CapsTrack {
-    pub(crate) const fn new(now: Instant, level: Caps) -> Self {
-        Self { level, since: now }
-    }
-
-    pub(crate) fn update(&mut self, now: Instant, level: Caps) {
-        if self.level != level {
-            *self = Self::new(now, level);
-        }
-    }
-
-    /// Whether the capacitors have been charged for at least `steady`: a spike is no charge.
-    pub(crate) const fn is_charged(&self, now: Instant, steady: Millis) -> bool {
-        match self.level {
-            Caps::Charged => now.has_been(steady, self.since),
-            Caps::Unknown => false,
         }
     }
 }

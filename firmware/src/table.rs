@@ -28,20 +28,17 @@ const NOW: Instant = Instant::from_millis(3_600_000);
 /// An instant before it, further back than any setting.
 const BEFORE: Instant = Instant::from_millis(60_000);
 
-const STATES: [State; 9] = {
-    let pi = Powered { since: BEFORE, caps: Caps::Charged };
-    [
-        State::Off,
-        State::Gap { until: NOW },
-        State::Backoff { until: NOW },
-        State::LoadTest { pi, until: NOW },
-        State::Starting { pi, until: NOW },
-        State::On { pi, close_at: BEFORE },
-        State::Bridging { pi, load_switch: LoadSwitch::Closed },
-        State::Notice { pi, low_at: NOW },
-        State::Shutdown { pi, cut_at: Instant::from_millis(7_200_000) },
-    ]
-};
+const STATES: [State; 9] = [
+    State::Off,
+    State::Gap { until: NOW },
+    State::Backoff { until: NOW },
+    State::LoadTest { until: NOW },
+    State::Starting { until: NOW },
+    State::On { close_at: BEFORE },
+    State::Bridging { load_switch: LoadSwitch::Closed },
+    State::Notice { low_at: NOW },
+    State::Shutdown { cut_at: Instant::from_millis(7_200_000) },
+];
 
 const VIEWS: [(View, &str); 4] =
     [(View::Settled, "settled"), (View::Good, "good"), (View::Lost, "lost"), (View::Gone, "gone")];
@@ -102,6 +99,7 @@ impl Transitions<'_> {
             supply,
             supply_since: BEFORE,
             record,
+            pi: Powered { since: BEFORE, caps: Caps::Charged },
             backoff: self.0.load_test_backoff_min,
             start_at: BEFORE,
         };

@@ -9,9 +9,9 @@ use std::vec::Vec;
 /// An EEPROM that can lose power in the middle of a write and has cells that no longer change.
 #[derive(Clone)]
 struct Memory {
-    words: [u32; WORDS as usize],
-    cycles: [u32; WORDS as usize],
-    stuck: Vec<u16>,
+    words: [u32; WORDS],
+    cycles: [u32; WORDS],
+    stuck: Vec<usize>,
     /// Writes that still complete, then what the torn word becomes.
     cut: Option<(u32, Tear)>,
     dead: bool,
@@ -31,8 +31,8 @@ enum Tear {
 impl Memory {
     fn blank() -> Self {
         Self {
-            words: [0; WORDS as usize],
-            cycles: [0; WORDS as usize],
+            words: [0; WORDS],
+            cycles: [0; WORDS],
             stuck: Vec::new(),
             cut: None,
             dead: false,
@@ -47,16 +47,16 @@ impl Memory {
 }
 
 impl Eeprom for Memory {
-    fn read(&mut self, index: u16) -> u32 {
-        self.words[usize::from(index)]
+    fn read(&mut self, index: usize) -> u32 {
+        self.words[index]
     }
 
-    fn write(&mut self, index: u16, value: u32) -> Result<(), WriteError> {
+    fn write(&mut self, index: usize, value: u32) -> Result<(), WriteError> {
         assert!(index >= BASE, "the original's queue is never written");
         if self.dead {
             return Err(WriteError);
         }
-        let word = &mut self.words[usize::from(index)];
+        let word = &mut self.words[index];
         if let Some((left, tear)) = &mut self.cut {
             if *left == 0 {
                 *word = match *tear {
@@ -72,7 +72,7 @@ impl Eeprom for Memory {
             }
             *left -= 1;
         }
-        self.cycles[usize::from(index)] += 1;
+        self.cycles[index] += 1;
         if !self.stuck.contains(&index) {
             *word = value;
         }
@@ -102,7 +102,7 @@ fn neither_erased_nor_stuck_words_are_a_record() {
     assert_ne!(check(0), u32::MAX);
     let mut blank = Memory::blank();
     assert_eq!(Journal::open(&mut blank).record(), Record::Undefined);
-    let mut ones = Memory { words: [u32::MAX; WORDS as usize], ..Memory::blank() };
+    let mut ones = Memory { words: [u32::MAX; WORDS], ..Memory::blank() };
     assert_eq!(Journal::open(&mut ones).record(), Record::Undefined);
 }
 
@@ -127,11 +127,11 @@ fn a_million_changes_stay_within_the_endurance_of_every_word() {
     }
     let worst = *memory.cycles.iter().max().unwrap();
     assert!(worst <= 100_000, "{worst} cycles");
-    assert_eq!(worst, 1_000_000_u32.div_ceil(u32::from(SLOTS)));
+    assert_eq!(worst, 1_000_000_u32.div_ceil(SLOTS as u32));
 }
 
 /// Fills one entry of the original's queue.
-fn original(memory: &mut Memory, entry: u16, sequence: u32, state: u32) {
+fn original(memory: &mut Memory, entry: usize, sequence: u32, state: u32) {
     let word = usize::from(ORIGINAL_BASE + 2 * entry);
     memory.words[word] = sequence;
     memory.words[word + 1] = state;
@@ -141,7 +141,7 @@ fn original(memory: &mut Memory, entry: u16, sequence: u32, state: u32) {
 fn the_original_s_state_is_migrated_once() {
     let mut memory = Memory::blank();
     for sequence in 100..119 {
-        original(&mut memory, sequence % 16, u32::from(sequence), 1);
+        original(&mut memory, sequence % 16, sequence as u32, 1);
     }
     original(&mut memory, 119 % 16, 119, 6);
     let mut journal = Journal::open(&mut memory);

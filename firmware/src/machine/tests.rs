@@ -23,11 +23,11 @@ enum Change {
 }
 
 struct Board {
-    now: u64,
+    now: u32,
     machine: Machine,
     inputs: Inputs,
     outputs: Outputs,
-    changes: Vec<(u64, Change)>,
+    changes: Vec<(u32, Change)>,
 }
 
 const QUIET: Inputs = Inputs {
@@ -38,16 +38,11 @@ const QUIET: Inputs = Inputs {
     journal: JournalHealth::Working,
 };
 
-const fn without_ram(cause: Cause, record: Record) -> Start {
-    Start { cause, survivor: None, record, stored: Some(record) }
-}
-
 impl Board {
     fn power_on(record: Record, inputs: Inputs) -> Self {
         // Nothing is enabled yet, so nothing says that the capacitors are charged.
         let dead = Inputs { caps: Caps::Unknown, ..inputs };
-        let mut machine =
-            Machine::start(&CONFIG, Instant::ZERO, dead, without_ram(Cause::Power, record));
+        let mut machine = Machine::start(&CONFIG, Instant::ZERO, dead, record, Some(record));
         let outputs = machine.step(&CONFIG, Instant::ZERO, inputs);
         Self { now: 0, machine, inputs, outputs, changes: Vec::new() }
     }
@@ -81,7 +76,7 @@ impl Board {
     }
 
     /// Steps at every wake-up up to and including `end`.
-    fn run_until(&mut self, end: u64) {
+    fn run_until(&mut self, end: u32) {
         while let Some(wake) = self.outputs.wake {
             assert!(wake.at > Instant::from_millis(self.now), "a wake-up is later than its step");
             if wake.at.as_millis() > end {
@@ -94,25 +89,30 @@ impl Board {
     }
 
     /// Runs to `at`, changes the inputs, steps.
-    fn at(&mut self, at: u64, change: impl FnOnce(&mut Inputs)) {
+    fn at(&mut self, at: u32, change: impl FnOnce(&mut Inputs)) {
         self.run_until(at);
         change(&mut self.inputs);
         self.step();
     }
 
-    fn press(&mut self, at: u64, lasting: u64) {
+    fn press(&mut self, at: u32, lasting: u32) {
         self.at(at, |inputs| inputs.button = Button::Pressed);
         self.at(at + lasting, |inputs| inputs.button = Button::Released);
     }
 
-    /// A reset that the RAM survives.
-    fn reset(&self, cause: Cause) -> Start {
-        let record = self.machine.record();
-        Start { cause, survivor: Some(self.machine), record, stored: Some(record) }
+    /// A reset that the RAM survives: what becomes of the machine.
+    fn reset(&self, cause: Cause) -> Machine {
+        let mut machine = self.machine;
+        let stored = Some(machine.record());
+        if machine.resume(cause, stored) {
+            return machine;
+        }
+        let now = Instant::from_millis(self.now);
+        Machine::start(&CONFIG, now, self.inputs, self.machine.record(), stored)
     }
 
     /// The changes but the LED's.
-    fn pins(&self) -> Vec<(u64, Change)> {
+    fn pins(&self) -> Vec<(u32, Change)> {
         self.changes.iter().copied().filter(|(_, c)| !matches!(c, Change::Led(_))).collect()
     }
 }
@@ -295,7 +295,7 @@ fn r8_a_supply_that_cannot_carry_the_load_is_tried_ever_more_rarely() {
         assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "cut as soon as sure");
         board.at(board.now + 500, BACK);
     }
-    let gaps: Vec<u64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let gaps: Vec<u32> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let expected = [5_010, 10_010, 20_010, 40_010, 80_010, 160_010, 300_010, 300_010, 300_010];
     assert_eq!(gaps, expected);
     assert!(!board.changes.iter().any(|(_, change)| matches!(change, Change::Store(_))));
@@ -378,10 +378,8 @@ fn r13_a_reset_with_a_live_pi_changes_no_level() {
         let mut board = Board::running();
         board.at(100_000, LOST);
         board.run_until(at);
-        let resumed = board.reset(Cause::Other);
-        let now = Instant::from_millis(at);
-        let mut machine = Machine::start(&CONFIG, now, board.inputs, resumed);
-        let outputs = machine.step(&CONFIG, now, board.inputs);
+        let mut machine = board.reset(Cause::Other);
+        let outputs = machine.step(&CONFIG, Instant::from_millis(at), board.inputs);
         assert_eq!(outputs.levels, board.outputs.levels, "at {at}");
         assert_eq!(outputs.wake, board.outputs.wake, "at {at}");
     }
@@ -389,20 +387,17 @@ fn r13_a_reset_with_a_live_pi_changes_no_level() {
 
 #[test]
 fn r13_without_its_ram_a_pi_that_was_on_with_the_supply_good_is_kept() {
-    for cause in [Cause::Power, Cause::Other] {
-        let start = without_ram(cause, Record::OnPowered);
-        let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, start);
-        let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
-        let kept = (SupplyEnable::On, PowerGood::Released);
-        assert_eq!((levels.supply_enable, levels.power_good), kept);
-    }
+    let record = Record::OnPowered;
+    let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, record, Some(record));
+    let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
+    assert_eq!((levels.supply_enable, levels.power_good), (SupplyEnable::On, PowerGood::Released));
 }
 
 #[test]
 fn r14_capacitors_that_are_not_charged_say_that_nobody_was_fed() {
     let dead = Inputs { caps: Caps::Unknown, ..QUIET };
-    let start = without_ram(Cause::Power, Record::OnPowered);
-    let mut machine = Machine::start(&CONFIG, Instant::ZERO, dead, start);
+    let record = Record::OnPowered;
+    let mut machine = Machine::start(&CONFIG, Instant::ZERO, dead, record, Some(record));
     for (at, expected) in
         [(0, SupplyEnable::Off), (1_999, SupplyEnable::Off), (2_000, SupplyEnable::On)]
     {
@@ -415,18 +410,14 @@ fn r14_capacitors_that_are_not_charged_say_that_nobody_was_fed() {
 fn r13_a_brown_out_is_survived_unless_the_capacitors_died_with_it() {
     // The chip's supply dips alone: its machine goes on.
     let board = Board::running();
-    let now = Instant::from_millis(board.now);
-    let machine = Machine::start(&CONFIG, now, board.inputs, board.reset(Cause::Power));
-    assert_eq!(machine.state(), board.machine.state());
+    assert_eq!(board.reset(Cause::Power), board.machine);
     // The capacitors run empty in an outage, and the chip's RAM lives longer than they: the Pi is dead.
     let mut board = Board::running();
     board.at(100_000, LOST);
     board.run_until(110_000);
     BACK(&mut board.inputs);
     board.inputs.caps = Caps::Unknown;
-    let now = Instant::from_millis(200_000);
-    let machine = Machine::start(&CONFIG, now, board.inputs, board.reset(Cause::Power));
-    assert_eq!(machine.state(), &State::Off);
+    assert_eq!(board.reset(Cause::Power).state(), &State::Off);
 }
 
 #[test]
@@ -438,9 +429,8 @@ fn r13_a_told_pi_is_not_taken_for_one_that_is_on() {
     board.run_until(103_000);
     let record = board.machine.record();
     assert_eq!(record, Record::OnUnpowered);
-    let start = without_ram(Cause::Power, record);
     let now = Instant::from_millis(103_000);
-    let mut machine = Machine::start(&CONFIG, now, board.inputs, start);
+    let mut machine = Machine::start(&CONFIG, now, board.inputs, record, Some(record));
     let levels = machine.step(&CONFIG, now, board.inputs).levels;
     assert_eq!(levels.supply_enable, SupplyEnable::Off);
 }
@@ -488,8 +478,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn pause() -> impl Strategy<Value = u64> {
-    prop_oneof![0u64..30, 0u64..600, 0u64..4_000, 0u64..40_000, 0u64..400_000]
+fn pause() -> impl Strategy<Value = u32> {
+    prop_oneof![0u32..30, 0u32..600, 0u32..4_000, 0u32..40_000, 0u32..400_000]
 }
 
 proptest! {
@@ -509,11 +499,7 @@ proptest! {
                 Act::Caps(level) => board.inputs.caps = level,
                 Act::Button(level) => board.inputs.button = level,
                 Act::Request(level) => board.inputs.pi_request = level,
-                Act::Reset => {
-                    let now = Instant::from_millis(board.now);
-                    let resumed = board.reset(Cause::Other);
-                    board.machine = Machine::start(&CONFIG, now, board.inputs, resumed);
-                }
+                Act::Reset => board.machine = board.reset(Cause::Other),
             }
             // An edge may be missed: levels decide.
             if edge_wakes {
@@ -528,12 +514,12 @@ proptest! {
 /// What must hold after every step, seen from outside.
 struct Check {
     before: Levels,
-    enabled_at: u64,
-    cut_at: Option<u64>,
+    enabled_at: u32,
+    cut_at: Option<u32>,
     /// `power_good` went low with the Pi on.
-    told_at: Option<u64>,
-    opened_at: u64,
-    good_since: Option<u64>,
+    told_at: Option<u32>,
+    opened_at: u32,
+    good_since: Option<u32>,
 }
 
 impl Check {
@@ -548,7 +534,7 @@ impl Check {
         }
     }
 
-    fn run(&mut self, board: &mut Board, pause: u64) -> Result<(), TestCaseError> {
+    fn run(&mut self, board: &mut Board, pause: u32) -> Result<(), TestCaseError> {
         let end = board.now + pause;
         while let Some(wake) = board.outputs.wake {
             prop_assert!(wake.at > Instant::from_millis(board.now));
@@ -622,4 +608,28 @@ impl Check {
         }
         Ok(())
     }
+}
+
+#[test]
+fn a_clock_that_is_set_back_changes_nothing() {
+    // Two boards live through the same: one has been on since long ago.
+    let scenario = |board: &mut Board, from: u32| {
+        board.changes.clear();
+        board.at(from + 1_000, LOST);
+        board.at(from + 2_000, BACK);
+        board.press(from + 60_000, 100);
+        board.press(from + 120_000, 9_000);
+        board.at(from + 200_000, LOST);
+        board.run_until(from + 300_000);
+        board.changes.iter().map(|(at, change)| (at - from, *change)).collect::<Vec<_>>()
+    };
+    let young = scenario(&mut Board::running(), 100_000);
+    let mut old = Board::running();
+    let late = Instant::LATE.as_millis();
+    old.run_until(late);
+    old.machine.set_back(Instant::SET_BACK);
+    old.now -= Instant::SET_BACK.0;
+    old.step();
+    assert_eq!(scenario(&mut old, late - Instant::SET_BACK.0), young);
+    assert!(young.contains(&(60_020, OPEN)), "{young:?}");
 }

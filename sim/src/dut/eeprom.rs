@@ -13,7 +13,7 @@ use crate::scenario::{StartEeprom, Tear};
 /// A write and what it replaced.
 #[derive(Clone, Copy, Debug)]
 struct Operation {
-    index: u16,
+    index: usize,
     old: u32,
     new: u32,
     duration: Nanos,
@@ -22,19 +22,19 @@ struct Operation {
 /// The EEPROM.
 #[derive(Clone, Debug)]
 pub struct Eeprom {
-    words: [u32; WORDS as usize],
+    words: [u32; WORDS],
     operation_time: Nanos,
     /// The writes since the last [`Eeprom::complete`], in order.
     pending: Vec<Operation>,
 }
 
 impl journal::Eeprom for Eeprom {
-    fn read(&mut self, index: u16) -> u32 {
-        self.words[usize::from(index)]
+    fn read(&mut self, index: usize) -> u32 {
+        self.words[index]
     }
 
-    fn write(&mut self, index: u16, value: u32) -> Result<(), WriteError> {
-        let old = std::mem::replace(&mut self.words[usize::from(index)], value);
+    fn write(&mut self, index: usize, value: u32) -> Result<(), WriteError> {
+        let old = std::mem::replace(&mut self.words[index], value);
         let operations = if old != 0 && value != 0 { 2 } else { 1 };
         let duration = self.operation_time.saturating_mul(operations);
         self.pending.push(Operation { index, old, new: value, duration });
@@ -45,7 +45,7 @@ impl journal::Eeprom for Eeprom {
 impl Eeprom {
     /// An EEPROM with contents; `operation_time` is one erase or one write of a word.
     pub fn new(contents: StartEeprom, operation_time: Nanos) -> Self {
-        let words = [0; WORDS as usize];
+        let words = [0; WORDS];
         let mut eeprom = Self { words, operation_time, pending: Vec::new() };
         match contents {
             StartEeprom::Blank | StartEeprom::Record(Record::Undefined) => {}
@@ -117,7 +117,7 @@ impl Eeprom {
                 Tear::Mixed => (write.old & 0xAAAA_AAAA) | (write.new & 0x5555_5555),
                 Tear::Ones => u32::MAX,
             };
-            self.words[usize::from(write.index)] = if under_way { torn } else { write.old };
+            self.words[write.index] = if under_way { torn } else { write.old };
         }
     }
 }

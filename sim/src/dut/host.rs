@@ -9,7 +9,7 @@
 
 use firmware::config::Config;
 use firmware::journal::Journal;
-use firmware::machine::{Cause, Machine, Outputs, Start};
+use firmware::machine::{Cause, Machine, Outputs};
 use firmware::signals::{InputLevels, Inputs};
 use firmware::time::Instant;
 
@@ -65,16 +65,21 @@ impl Host {
 
     fn start(
         &mut self,
-        epoch: Nanos,
+        mut epoch: Nanos,
         now: Nanos,
         inputs: InputLevels,
         cause: Cause,
-        survivor: Option<Machine>,
+        mut survivor: Option<Machine>,
     ) {
+        let instant = instant(&mut epoch, survivor.as_mut(), now);
         let journal = Journal::open(&mut self.eeprom);
-        let start = Start { cause, survivor, record: journal.record(), stored: journal.stored() };
+        let stored = journal.stored();
         let sample = Inputs::sample(inputs, self.config.request_polarity, journal.health());
-        let machine = Machine::start(&self.config, instant(epoch, now), sample, start);
+        let machine = survivor
+            .and_then(|mut machine| machine.resume(cause, stored).then_some(machine))
+            .unwrap_or_else(|| {
+                Machine::start(&self.config, instant, sample, journal.record(), stored)
+            });
         self.running = Some(Running { machine, journal, epoch, wake: None, storing: None });
         self.run(now, inputs);
     }
@@ -140,7 +145,8 @@ impl Dut for Host {
         }
 
         let sample = Inputs::sample(inputs, self.config.request_polarity, running.journal.health());
-        let outputs = running.machine.step(&self.config, instant(running.epoch, now), sample);
+        let instant = instant(&mut running.epoch, Some(&mut running.machine), now);
+        let outputs = running.machine.step(&self.config, instant, sample);
         if let Some(record) = outputs.store {
             let _ = running.journal.store(&mut self.eeprom, record);
         }
@@ -190,11 +196,23 @@ fn pins(outputs: Outputs) -> OutputPins {
     }
 }
 
-/// The chip's clock, rounded down to whole milliseconds.
-fn instant(epoch: Nanos, now: Nanos) -> Instant {
-    Instant::from_millis(now.saturating_sub(epoch).0 / 1_000_000)
+/// The chip's clock, rounded down to whole milliseconds. It is set back before it gets late.
+fn instant(epoch: &mut Nanos, mut machine: Option<&mut Machine>, now: Nanos) -> Instant {
+    let back = Nanos::from_millis(u64::from(Instant::SET_BACK.0));
+    loop {
+        let millis = u32::try_from(now.saturating_sub(*epoch).as_millis());
+        match millis.map(Instant::from_millis) {
+            Ok(instant) if instant < Instant::LATE => return instant,
+            Ok(_) | Err(_) => {
+                *epoch = epoch.saturating_add(back);
+                if let Some(machine) = &mut machine {
+                    machine.set_back(Instant::SET_BACK);
+                }
+            }
+        }
+    }
 }
 
 fn nanos(epoch: Nanos, at: Instant) -> Nanos {
-    epoch.saturating_add(Nanos(at.as_millis().saturating_mul(1_000_000)))
+    epoch.saturating_add(Nanos::from_millis(u64::from(at.as_millis())))
 }
