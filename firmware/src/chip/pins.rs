@@ -1,0 +1,166 @@
+//! The pins: sampled together, driven together, watched for edges.
+//!
+//! Which pin is which signal stands in [`firmware::signals`]. PA13 and PA14 stay with the debugger;
+//! pins that carry nothing stay analog, as after reset, and leak least so. PA10 is pulled down where
+//! active is high, so that a line that is not connected asks for nothing; where active is low it is left
+//! alone, for a pull-up would feed a Pi that is off.
+
+use cortex_m::peripheral::NVIC;
+use firmware::config::Polarity;
+use firmware::machine::Cause;
+use firmware::signals::{
+    InputLevels, Level, Levels, LoadSwitch, PowerGood, StatusLed, Supply, SupplyEnable,
+};
+use stm32l0::stm32l0x1::Interrupt;
+
+use super::Chip;
+use super::kept::{self, KeptPorts};
+
+/// The EXTI lines of the inputs: each has the number of its pin.
+const EDGES: u32 = 1 << 0 | 1 << 1 | 1 << 7 | 1 << 10;
+/// The EXTI line of LPTIM1.
+const LOW_POWER_TIMER: u32 = 1 << 29;
+
+/// What is written to the ports' BSRR: a one in the lower half sets its pin, in the upper half resets it.
+#[derive(Clone, Copy)]
+pub(super) struct Ports {
+    pub(super) a: u32,
+    pub(super) c: u32,
+}
+
+impl Ports {
+    const NOTHING_FED: Self = Self::of(Levels {
+        supply_enable: SupplyEnable::Off,
+        power_good: PowerGood::Low,
+        load_switch: LoadSwitch::Open,
+        status_led: StatusLed::Dark,
+    });
+
+    const FED: Self = Self::of(Levels {
+        supply_enable: SupplyEnable::On,
+        power_good: PowerGood::Released,
+        load_switch: LoadSwitch::Closed,
+        status_led: StatusLed::Dark,
+    });
+
+    const fn of(levels: Levels) -> Self {
+        const fn pin(number: u32, level: Level) -> u32 {
+            match level {
+                Level::High => 1 << number,
+                Level::Low => 1 << (number + 16),
+            }
+        }
+        // An open drain that is high floats.
+        let status_led = match levels.status_led {
+            StatusLed::Dark => Level::High,
+            StatusLed::Lit => Level::Low,
+        };
+        let power_good = match levels.power_good {
+            PowerGood::Released => Level::High,
+            PowerGood::Low => Level::Low,
+        };
+        let load_switch = match levels.load_switch {
+            LoadSwitch::Closed => Level::High,
+            LoadSwitch::Open => Level::Low,
+        };
+        Self {
+            a: pin(4, levels.supply_enable.level()) | pin(9, status_led),
+            c: pin(14, power_good) | pin(15, load_switch),
+        }
+    }
+
+    /// Sets the output registers, that of PA4 first; each port changes at one instant.
+    fn drive(self, chip: &Chip) {
+        // SAFETY: any value may be written; these concern the outputs alone.
+        unsafe {
+            chip.gpioa.bsrr().write(|w| w.bits(self.a));
+            chip.gpioc.bsrr().write(|w| w.bits(self.c));
+        }
+    }
+}
+
+/// Drives the outputs for the first time after a reset, within 50 us of its vector.
+///
+/// They become what they were. A power-on is an exception where the supply was already lost: then the
+/// capacitors ran empty. Without memory `caps_charged` tells: it is high only while the LTC4041 is
+/// enabled. It is the same judgement as [`Machine::resume`](firmware::Machine::resume) and
+/// [`Machine::start`](firmware::Machine::start) make later.
+pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
+    chip.rcc.iopenr().write(|w| w.iopaen().enabled().iopcen().enabled());
+    // A port answers two cycles after its clock was enabled.
+    let _ = chip.rcc.iopenr().read();
+    // The inputs; PA4 is one after reset and stays so until its level is known.
+    chip.gpioa
+        .moder()
+        .modify(|_, w| w.mode0().input().mode1().input().mode7().input().mode10().input());
+    let ports = match (kept, cause) {
+        (Some(kept), Cause::Other) => kept.ports,
+        (Some(kept), Cause::Power) => match kept.supply {
+            Supply::Good => kept.ports,
+            Supply::Lost => Ports::NOTHING_FED,
+        },
+        (None, Cause::Power | Cause::Other) => {
+            let now = levels(chip);
+            match (now.supply_good, now.caps_charged) {
+                (Level::High, Level::High) => Ports::FED,
+                (Level::High, Level::Low) | (Level::Low, Level::High | Level::Low) => {
+                    Ports::NOTHING_FED
+                }
+            }
+        }
+    };
+    // Levels and drivers first, so that no output glitches when it begins to drive.
+    ports.drive(chip);
+    chip.gpioa.otyper().write(|w| w.ot9().open_drain());
+    chip.gpioc.otyper().write(|w| w.ot14().open_drain());
+    chip.gpioa.moder().modify(|_, w| w.mode4().output().mode9().output());
+    chip.gpioc.moder().write(|w| w.mode14().output().mode15().output());
+}
+
+/// Watches the inputs: any edge of any of them ends a sleep.
+pub(super) fn set_up(chip: &Chip, polarity: Polarity) {
+    chip.gpioa.pupdr().write(|w| match polarity {
+        Polarity::ActiveHigh => w.pupd0().pull_up().pupd10().pull_down(),
+        Polarity::ActiveLow => w.pupd0().pull_up(),
+    });
+    // After reset all lines look at port A, where all inputs are: SYSCFG may stay off.
+    // SAFETY: lines that have a pin, and line 29, the low-power timer; all others stay off.
+    unsafe {
+        chip.exti.rtsr().write_with_zero(|w| w.bits(EDGES));
+        chip.exti.ftsr().write_with_zero(|w| w.bits(EDGES));
+        chip.exti.imr().write_with_zero(|w| w.bits(EDGES | LOW_POWER_TIMER));
+    }
+    // SAFETY: enabling an interrupt runs no handler while PRIMASK is set; it only ends a WFI.
+    unsafe {
+        NVIC::unmask(Interrupt::EXTI0_1);
+        NVIC::unmask(Interrupt::EXTI4_15);
+    }
+}
+
+/// Forgets the edges so far. The levels that they led to are sampled afterwards.
+pub(super) fn forget_edges(chip: &Chip) {
+    // SAFETY: a one clears.
+    unsafe { chip.exti.pr().write_with_zero(|w| w.bits(EDGES)) };
+    NVIC::unpend(Interrupt::EXTI0_1);
+    NVIC::unpend(Interrupt::EXTI4_15);
+}
+
+/// The inputs at one instant.
+pub(super) fn levels(chip: &Chip) -> InputLevels {
+    let port = chip.gpioa.idr().read();
+    let level = |high: bool| if high { Level::High } else { Level::Low };
+    InputLevels {
+        supply_good: level(port.id1().bit()),
+        button: level(port.id0().bit()),
+        pi_request: level(port.id10().bit()),
+        caps_charged: level(port.id7().bit()),
+    }
+}
+
+/// Drives the outputs and remembers them for the next reset. `supply` is the level they answer to.
+pub(super) fn apply(chip: &Chip, levels: Levels, supply: Supply) {
+    let ports = Ports::of(levels);
+    // In this order: a reset in between would else undo a cut.
+    kept::keep_ports(KeptPorts { ports, supply });
+    ports.drive(chip);
+}
