@@ -132,7 +132,7 @@ fn a_million_changes_stay_within_the_endurance_of_every_word() {
 
 /// Fills one entry of the original's queue.
 fn original(memory: &mut Memory, entry: usize, sequence: u32, state: u32) {
-    let word = usize::from(ORIGINAL_BASE + 2 * entry);
+    let word = ORIGINAL_BASE + 2 * entry;
     memory.words[word] = sequence;
     memory.words[word + 1] = state;
 }
