@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::config::{Config, Polarity};
+use crate::config::Config;
 
 use crate::record::{Intent, Record};
 use crate::rules::{Circumstances, Situation, transition};
@@ -182,10 +182,6 @@ impl fmt::Display for Configuration<'_> {
             let (seconds, millis) = (value.0.wrapping_div(1_000), value.0.wrapping_rem(1_000));
             writeln!(f, "{name:<22} {seconds:>4}.{millis:03} s  {}", meaning.trim())?;
         }
-        let polarity = match self.0.request_polarity {
-            Polarity::ActiveHigh => "active_high",
-            Polarity::ActiveLow => "active_low",
-        };
-        writeln!(f, "{:<22} {polarity}", "request_polarity")
+        writeln!(f, "{:<22} {}", "request_polarity", self.0.request_polarity.name())
     }
 }

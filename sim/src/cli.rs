@@ -4,6 +4,8 @@
 //! error. Exit codes: 0 all hold, 1 an expectation or invariant failed, 2 bad input, 3 environment,
 //! 101 a defect of Holdup.
 
+mod firmware;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,19 +70,11 @@ enum Command {
     Parts,
     /// Compare the model with what the board's author claims and measured (Markdown).
     Fidelity,
-    /// Ask the firmware about itself.
+    /// Ask the firmware about itself, and set up its images.
     Firmware {
         #[command(subcommand)]
-        command: FirmwareCommand,
+        command: firmware::Command,
     },
-}
-
-#[derive(Subcommand)]
-enum FirmwareCommand {
-    /// Print the state machine's transition table.
-    Table,
-    /// Print the configuration block with its defaults.
-    Config,
 }
 
 #[derive(clap::Args)]
@@ -157,14 +151,7 @@ fn run(command: Command) -> io::Result<u8> {
             Ok(PASSED)
         }
         Command::Fidelity => print(&fidelity::page()).map(|()| PASSED),
-        Command::Firmware { command } => {
-            let config = firmware::Config::DEFAULT;
-            print(&match command {
-                FirmwareCommand::Table => firmware::table::Transitions(&config).to_string(),
-                FirmwareCommand::Config => firmware::table::Configuration(&config).to_string(),
-            })?;
-            Ok(PASSED)
-        }
+        Command::Firmware { command } => firmware::run(command),
     }
 }
 

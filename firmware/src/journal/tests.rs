@@ -30,13 +30,7 @@ enum Tear {
 
 impl Memory {
     fn blank() -> Self {
-        Self {
-            words: [0; WORDS],
-            cycles: [0; WORDS],
-            stuck: Vec::new(),
-            cut: None,
-            dead: false,
-        }
+        Self { words: [0; WORDS], cycles: [0; WORDS], stuck: Vec::new(), cut: None, dead: false }
     }
 
     fn powered_again(mut self) -> Self {

@@ -69,6 +69,15 @@ impl Problem {
 
     /// A file or folder that could not be read.
     pub(crate) fn io(path: &Path, error: &std::io::Error) -> Self {
+        Self::failed("read", path, error)
+    }
+
+    /// A file that could not be written.
+    pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Self {
+        Self::failed("write", path, error)
+    }
+
+    fn failed(what: &str, path: &Path, error: &std::io::Error) -> Self {
         // The common cases in plain words, the others in the operating system's.
         let why = if error.kind() == ErrorKind::NotFound {
             "no such file or folder".to_owned()
@@ -77,7 +86,7 @@ impl Problem {
         } else {
             error.to_string()
         };
-        let message = format!("cannot read {}: {why}", path.display());
+        let message = format!("cannot {what} {}: {why}", path.display());
         Self { kind: ProblemKind::Io, message, place: None, helps: Vec::new() }
     }
 

@@ -11,13 +11,11 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use firmware::config::Config;
+use firmware::config::{Config, Polarity};
 
 use crate::quantity::Nanos;
+use crate::settings;
 use crate::timeline::Event;
-
-/// The key of the polarity among the firmware's times.
-pub(super) const POLARITY: &str = "request_polarity";
 
 /// Subjects with their values, in file order.
 #[derive(Debug, Default)]
@@ -86,19 +84,20 @@ impl JsonSchema for FirmwareOverrides {
         let mut properties = Map::new();
         for (name, about, default) in Config::DEFAULT.times() {
             let mut property = time.clone();
-            let default = Nanos::from_millis(u64::from(default.0)).exact();
+            let default = settings::nanos(default).exact();
             property.insert(
                 "description".to_owned(),
                 format!("{} Default: {default}.", about.trim()).into(),
             );
             properties.insert(name.to_owned(), Value::from(property));
         }
+        let default = Config::DEFAULT.request_polarity.name();
         let polarity = json!({
             "type": "string",
-            "enum": ["active_high", "active_low"],
-            "description": "The level of `pi_request` that asks for the power to be switched off. Default: active_high.",
+            "enum": Polarity::ALL.map(Polarity::name),
+            "description": format!("{} Default: {default}.", settings::POLARITY_ABOUT),
         });
-        properties.insert(POLARITY.to_owned(), polarity);
+        properties.insert(settings::POLARITY.to_owned(), polarity);
         json_schema!({
             "type": "object",
             "description": "Values of the firmware's configuration block that differ from its defaults.",

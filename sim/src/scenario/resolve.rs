@@ -5,18 +5,17 @@
 //! time and the act of a stimulus, each expectation. A piece that does not fit its schema has been
 //! reported; the others are checked all the same, as far as they do not depend on it.
 
-use firmware::config::{Config, Polarity};
-use firmware::time::Millis;
+use firmware::config::Config;
 
 use super::file::{
     ActFile, ActWith, ActWord, DriftFile, EepromFile, PartChoice, PartWith, WhenFile,
 };
 use super::names::{InvariantName, PlugName};
-use super::overrides::POLARITY;
 use super::{Act, Drift, Scenario, Start, StartEeprom, StartPi, Stimulus, Waiver, When};
 use crate::document::{Document, Piece, Problem, Problems};
 use crate::parts::{Board, Cable, Caps, Flaw, Library, Part, PartError, Pi, Stored, Supply};
 use crate::quantity::{Nanos, Volts};
+use crate::settings::{self, Contradiction};
 use crate::timeline::Plug;
 
 /// More single steps than this are taken for a slip.
@@ -200,57 +199,39 @@ impl Resolver<'_> {
                 misfits.push(name);
                 continue;
             };
-            if name == POLARITY {
-                config.request_polarity = match text.as_str() {
-                    "active_low" => Polarity::ActiveLow,
-                    _ => Polarity::ActiveHigh,
-                };
+            if name == settings::POLARITY {
+                // The schema knows no other words.
+                config.request_polarity =
+                    settings::polarity(&text).unwrap_or(config.request_polarity);
             } else if let (Some(time), Ok(value)) = (config.time_mut(&name), Nanos::parse(&text)) {
-                match millis(value) {
-                    Some(millis) => *time = millis,
-                    None => {
+                match settings::millis(value) {
+                    // What is too short is allowed here, to see what happens.
+                    Some(millis) if millis <= Config::LONGEST => *time = millis,
+                    Some(_) | None => {
                         let message = format!("\"{text}\" does not fit the configuration block");
-                        let label = "expected whole milliseconds, at most 49 days";
+                        let label = "expected whole milliseconds, at most an hour";
                         self.report(&pointer, message, label);
                         misfits.push(name);
                     }
                 }
             }
         }
-        self.config_problems(config, &misfits);
+        // The values of misfits are not known.
+        let known = |field: &&str| !misfits.iter().any(|name| name == field);
+        for contradiction in settings::contradictions(config) {
+            if contradiction.fields.iter().all(known) {
+                self.config_problem(&contradiction);
+            }
+        }
         config
     }
 
-    /// Reports every contradiction. The values of `misfits` are not known.
-    fn config_problems(&mut self, mut config: Config, misfits: &[String]) {
-        while let Some((field, must, other)) = config.problem() {
-            if !misfits.iter().any(|name| name == field || name == other) {
-                self.config_problem(&config, field, must, other);
-            }
-            // The defaults do not contradict each other, so the next one shows.
-            for name in [field, other] {
-                let mut defaults = Config::DEFAULT;
-                if let (Some(time), Some(default)) =
-                    (config.time_mut(name), defaults.time_mut(name))
-                {
-                    *time = *default;
-                }
-            }
-        }
-    }
-
-    fn config_problem(&mut self, config: &Config, field: &str, must: &str, other: &str) {
-        let value = |name: &str| {
-            let time = config.times().into_iter().find(|time| time.0 == name);
-            Nanos::from_millis(time.map_or(0, |time| u64::from(time.2.0))).exact()
-        };
-        let message =
-            format!("`{field}` ({}) must be {must} `{other}` ({})", value(field), value(other));
-        let given = [field, other].map(|name| format!("firmware/{name}"));
+    fn config_problem(&mut self, contradiction: &Contradiction) {
+        let given = contradiction.fields.map(|name| format!("firmware/{name}"));
         let place =
             given.iter().find(|place| self.document.source().has(place)).unwrap_or(&given[0]);
         let help = "values that the file does not give keep their defaults";
-        self.report_help(place, message, "contradicts the other", help);
+        self.report_help(place, &contradiction.message, "contradicts the other", help);
     }
 
     fn start(&mut self) -> Start {
@@ -518,10 +499,4 @@ fn placed(pointer: &str, message: impl AsRef<str>) -> String {
         }
     }
     format!("`{place}`: {}", message.as_ref())
-}
-
-/// `time` in the firmware's unit, if it is whole milliseconds and fits.
-fn millis(time: Nanos) -> Option<Millis> {
-    let millis = u32::try_from(time.as_millis()).ok()?;
-    (Nanos::from_millis(u64::from(millis)) == time).then_some(Millis(millis))
 }

@@ -1,0 +1,336 @@
+//! The walk through one function: every path from its entry, with the state before each instruction.
+//!
+//! A worklist runs until nothing changes any more; only reached bytes are taken for code. Whether code
+//! follows a call depends on whether the callee ever returns, so callees come first: the walk stops
+//! where it needs one that is not known yet and goes on when it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decode::{self, Instruction, Register, Width};
+use super::error::{Problem, StackError};
+use super::state::{State, Value};
+use super::table::{self, Table};
+use super::{Code, Function};
+
+/// What callers need to know of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// The most bytes of stack it uses itself.
+    pub(super) frame: u32,
+    /// For each function it calls, the most bytes in use at such a call.
+    pub(super) calls: BTreeMap<u32, u32>,
+    /// Whether it ever returns.
+    pub(super) returns: bool,
+}
+
+/// The functions that are known so far, by address.
+pub(super) type Known = BTreeMap<u32, Summary>;
+
+/// A walk under way.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    code: &'a Code<'a>,
+    function: &'a Function,
+    /// The state before each reached instruction.
+    states: BTreeMap<u32, State>,
+    /// Reached instructions whose state changed since they were executed.
+    pending: BTreeSet<u32>,
+    /// The words that reached instructions load relative to the program counter.
+    literals: BTreeSet<u32>,
+    /// The tables that reached jumps go through, by jump.
+    tables: BTreeMap<u32, Table>,
+    /// Where tables have ended at the latest; see [`Walk::settle`].
+    bounds: BTreeSet<u32>,
+    summary: Summary,
+}
+
+/// Why a step of the walk did not work.
+enum Stop {
+    /// A function must be walked first.
+    Needs(u32),
+    Problem(Problem),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that begins at the function's entry.
+    pub(super) fn new(code: &'a Code<'a>, function: &'a Function) -> Self {
+        Self {
+            code,
+            function,
+            states: BTreeMap::from([(function.address, State::at_entry())]),
+            pending: BTreeSet::from([function.address]),
+            literals: BTreeSet::new(),
+            tables: BTreeMap::new(),
+            bounds: BTreeSet::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// The function that is walked.
+    pub(super) const fn function(&self) -> &'a Function {
+        self.function
+    }
+
+    /// What was found, once [`Walk::run`] has nothing left to do.
+    pub(super) fn into_summary(self) -> Summary {
+        self.summary
+    }
+
+    /// Walks on, to the end (none) or to a call of a function that must be walked first (its address).
+    pub(super) fn run(&mut self, known: &Known) -> Result<Option<u32>, StackError> {
+        loop {
+            while let Some(address) = self.pending.pop_first() {
+                match self.step(address, known) {
+                    Ok(()) => {}
+                    Err(Stop::Needs(callee)) => {
+                        self.pending.insert(address);
+                        return Ok(Some(callee));
+                    }
+                    Err(Stop::Problem(problem)) => return Err(self.error(address, problem)),
+                }
+            }
+            let Some(bounds) = self.settle()? else {
+                return Ok(None);
+            };
+            *self = Self { bounds, ..Self::new(self.code, self.function) };
+        }
+    }
+
+    fn error(&self, address: u32, problem: Problem) -> StackError {
+        StackError::at(address, &self.function.name, problem)
+    }
+
+    fn step(&mut self, address: u32, known: &Known) -> Result<(), Stop> {
+        let (instruction, next) = self.fetch(address)?;
+        let Some(mut state) = self.states.get(&address).cloned() else {
+            return Ok(());
+        };
+        match instruction {
+            Instruction::Branch(target) => self.jump(target, state, known),
+            Instruction::BranchIf(target) => {
+                self.jump(target, state.clone(), known)?;
+                self.go_on(next, &state)
+            }
+            Instruction::Call(target)
+                if target != self.function.address
+                    && self.function.contains(target)
+                    && !self.code.functions.contains_key(&target) =>
+            {
+                // Within a function `bl` is a far jump.
+                state.link_is_lost();
+                self.go_on(target, &state)
+            }
+            Instruction::Call(target) => self.call(target, next, state, known),
+            Instruction::CallRegister(register) => {
+                let target = self.thumb_target(state.read(register, address), register)?;
+                self.call(target, next, state, known)
+            }
+            Instruction::JumpRegister(register) => {
+                self.jump_register(register, address, state, known)
+            }
+            Instruction::JumpRelative(register) => match state.read(register, address) {
+                Value::Number(offset) => {
+                    let target = decode::pc(address).wrapping_add(offset) & !1;
+                    self.jump(target, state, known)
+                }
+                Value::TwiceEntry(table, width @ (Width::Byte | Width::Half)) => {
+                    self.jump_through(address, table, width, &state)
+                }
+                _ => Err(Problem::Indirect { register }.into()),
+            },
+            Instruction::Pop(registers) if registers.iter().any(|r| r == Register::PC) => {
+                let to = state.popped_pc(registers);
+                state.execute(instruction, address, self.code)?;
+                if to != Value::Initial(Register::LR) {
+                    return Err(Problem::ReturnsElsewhere.into());
+                }
+                self.leave(&state)
+            }
+            Instruction::Trap => Ok(()),
+            Instruction::SupervisorCall => Err(Problem::SupervisorCall.into()),
+            Instruction::Unmask => Err(Problem::Unmasked.into()),
+            Instruction::SwitchStack => Err(Problem::SwitchesStack.into()),
+            _ => {
+                if let Instruction::Literal { address, .. } = instruction {
+                    self.literals.insert(address);
+                }
+                state.execute(instruction, address, self.code)?;
+                self.summary.frame = self.summary.frame.max(state.depth());
+                self.go_on(next, &state)
+            }
+        }
+    }
+
+    /// The instruction at `address`, and the address behind it.
+    fn fetch(&self, address: u32) -> Result<(Instruction, u32), Problem> {
+        let half = |address| {
+            let inside = self.function.contains(address) && address % 2 == 0;
+            inside.then(|| self.code.half(address)).flatten().ok_or(Problem::RunsOff)
+        };
+        let first = half(address)?;
+        let decoded = if decode::is_wide(first) {
+            let second = half(address.wrapping_add(2))?;
+            decode::wide(first, second, address).map(|i| (i, address.wrapping_add(4)))
+        } else {
+            decode::narrow(first, address).map(|i| (i, address.wrapping_add(2)))
+        };
+        decoded.ok_or(Problem::NotAnInstruction { code: first })
+    }
+
+    /// Control may come to `address`, in this function, with this state.
+    fn go_on(&mut self, address: u32, state: &State) -> Result<(), Stop> {
+        if !self.function.contains(address) {
+            return Err(Problem::RunsOff.into());
+        }
+        let changed = match self.states.get_mut(&address) {
+            Some(known) => known.join(state, address)?,
+            None => {
+                self.states.insert(address, state.clone());
+                true
+            }
+        };
+        if changed {
+            self.pending.insert(address);
+        }
+        Ok(())
+    }
+
+    /// A jump: within the function, or to another one that returns in this one's stead.
+    fn jump(&mut self, target: u32, state: State, known: &Known) -> Result<(), Stop> {
+        if self.function.contains(target) {
+            return self.go_on(target, &state);
+        }
+        if !self.code.functions.contains_key(&target) {
+            return Err(Problem::JumpsOut { target }.into());
+        }
+        let callee = known.get(&target).ok_or(Stop::Needs(target))?;
+        self.note_call(target, &state);
+        if !callee.returns {
+            return Ok(());
+        }
+        if state.read(Register::LR, target) != Value::Initial(Register::LR) {
+            return Err(Problem::ReturnsElsewhere.into());
+        }
+        self.leave(&state)
+    }
+
+    fn call(
+        &mut self,
+        target: u32,
+        next: u32,
+        mut state: State,
+        known: &Known,
+    ) -> Result<(), Stop> {
+        if !self.code.functions.contains_key(&target) {
+            return Err(Problem::JumpsOut { target }.into());
+        }
+        let callee = known.get(&target).ok_or(Stop::Needs(target))?;
+        self.note_call(target, &state);
+        if !callee.returns {
+            return Ok(());
+        }
+        state.returned_to();
+        self.go_on(next, &state)
+    }
+
+    fn jump_register(
+        &mut self,
+        register: Register,
+        address: u32,
+        state: State,
+        known: &Known,
+    ) -> Result<(), Stop> {
+        match state.read(register, address) {
+            Value::Initial(Register::LR) => self.leave(&state),
+            Value::Entry(table, Width::Word) => {
+                self.jump_through(address, table, Width::Word, &state)
+            }
+            value => {
+                let target = self.thumb_target(value, register)?;
+                self.jump(target, state, known)
+            }
+        }
+    }
+
+    fn thumb_target(&self, value: Value, register: Register) -> Result<u32, Problem> {
+        match value {
+            Value::Number(target) if target & 1 == 1 => Ok(target & !1),
+            Value::Number(target) => Err(Problem::NotThumb { target }),
+            _ => Err(Problem::Indirect { register }),
+        }
+    }
+
+    fn jump_through(
+        &mut self,
+        jump: u32,
+        table: u32,
+        width: Width,
+        state: &State,
+    ) -> Result<(), Stop> {
+        let table = table::read(self.code, self.function, jump, table, width, &self.bounds)?;
+        for &target in &table.targets {
+            self.go_on(target, state)?;
+        }
+        self.tables.insert(jump, table);
+        Ok(())
+    }
+
+    fn note_call(&mut self, callee: u32, state: &State) {
+        let depth = self.summary.calls.entry(callee).or_default();
+        *depth = state.depth().max(*depth);
+    }
+
+    /// The function returns here.
+    fn leave(&mut self, state: &State) -> Result<(), Stop> {
+        state.may_return()?;
+        self.summary.returns = true;
+        Ok(())
+    }
+
+    /// Checks that every byte has one use. Where a table was read on into instructions or literals
+    /// that were only found later, that bounds it, and the walk must begin anew with these bounds.
+    fn settle(&self) -> Result<Option<BTreeSet<u32>>, StackError> {
+        let mut uses: BTreeMap<u32, u32> = BTreeMap::new();
+        for &address in self.states.keys() {
+            let wide = self.code.half(address).is_some_and(decode::is_wide);
+            uses.insert(address, address + if wide { 4 } else { 2 });
+        }
+        for &address in &self.literals {
+            if uses.insert(address, address.saturating_add(4)).is_some() {
+                return Err(self.error(address, Problem::TwoUses));
+            }
+        }
+        let found = self.tables.values().filter_map(|table| {
+            uses.range(table.extent.clone()).next().map(|(&address, _)| address)
+        });
+        let mut bounds: BTreeSet<u32> = found.collect();
+        if !bounds.is_empty() {
+            bounds.extend(&self.bounds);
+            return Ok(Some(bounds));
+        }
+        for (&jump, table) in &self.tables {
+            let code = self.states.range(table.extent.end..).next();
+            let code = code.map_or(self.function.end(), |(&address, _)| address);
+            if !table.fills(jump, code, &self.literals) {
+                let reason = "something unknown lies between it and the code around it";
+                let problem = Problem::Table { table: table.extent.start, reason };
+                return Err(self.error(jump, problem));
+            }
+            uses.insert(table.extent.start, table.extent.end);
+        }
+        if let Some(&bound) = self.bounds.iter().find(|&bound| !uses.contains_key(bound)) {
+            return Err(self.error(bound, Problem::TwoUses));
+        }
+        let overlap = uses.iter().zip(uses.keys().skip(1)).find(|((_, end), next)| end > next);
+        match overlap {
+            Some((_, &address)) => Err(self.error(address, Problem::TwoUses)),
+            None => Ok(None),
+        }
+    }
+}
