@@ -5,6 +5,7 @@
 //! 101 a defect of Holdup.
 
 mod firmware;
+mod firmware_tools;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;

@@ -19,5 +19,6 @@ pub mod scenario;
 mod settings;
 pub mod suite;
 pub mod timeline;
+pub mod toolchain;
 pub mod verdict;
 pub mod view;

@@ -56,6 +56,8 @@ const WITH_SUPPLY: u32 = 0x5AC3_3CA5;
 const WITHOUT_SUPPLY: u32 = 0xC35A_A53C;
 
 /// What the ports were told last, if the RAM still holds it.
+// Inlined: the Pi waits for its supply while this runs.
+#[inline(always)]
 pub(super) fn ports() -> Option<KeptPorts> {
     // SAFETY: any word is a u32, and nothing else runs.
     let [a, c, sum] = unsafe { (&raw const MEMORY).cast::<[u32; 3]>().read_volatile() };

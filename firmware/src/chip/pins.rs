@@ -69,13 +69,16 @@ impl Ports {
         }
     }
 
-    /// Sets the output registers, that of PA4 first; each port changes at one instant.
-    fn drive(self, chip: &Chip) {
+    /// Sets the outputs of port A, PA4 among them; all at one instant.
+    fn drive_a(self, chip: &Chip) {
         // SAFETY: any value may be written; these concern the outputs alone.
-        unsafe {
-            chip.gpioa.bsrr().write(|w| w.bits(self.a));
-            chip.gpioc.bsrr().write(|w| w.bits(self.c));
-        }
+        unsafe { chip.gpioa.bsrr().write(|w| w.bits(self.a)) };
+    }
+
+    /// Sets the outputs of port C, at one instant.
+    fn drive_c(self, chip: &Chip) {
+        // SAFETY: any value may be written; these concern the outputs alone.
+        unsafe { chip.gpioc.bsrr().write(|w| w.bits(self.c)) };
     }
 }
 
@@ -89,10 +92,6 @@ pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
     chip.rcc.iopenr().write(|w| w.iopaen().enabled().iopcen().enabled());
     // A port answers two cycles after its clock was enabled.
     let _ = chip.rcc.iopenr().read();
-    // The inputs; PA4 is one after reset and stays so until its level is known.
-    chip.gpioa
-        .moder()
-        .modify(|_, w| w.mode0().input().mode1().input().mode7().input().mode10().input());
     let ports = match (kept, cause) {
         (Some(kept), Cause::Other) => kept.ports,
         (Some(kept), Cause::Power) => match kept.supply {
@@ -100,25 +99,36 @@ pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
             Supply::Lost => Ports::NOTHING_FED,
         },
         (None, Cause::Power | Cause::Other) => {
-            let now = levels(chip);
-            match (now.supply_good, now.caps_charged) {
-                (Level::High, Level::High) => Ports::FED,
-                (Level::High, Level::Low) | (Level::Low, Level::High | Level::Low) => {
-                    Ports::NOTHING_FED
-                }
+            listen(chip);
+            // What was analog until now is sampled afresh by the second read.
+            let _ = chip.gpioa.idr().read();
+            let now = chip.gpioa.idr().read();
+            if now.id1().bit_is_set() && now.id7().bit_is_set() {
+                Ports::FED
+            } else {
+                Ports::NOTHING_FED
             }
         }
     };
-    // Levels and drivers first, so that no output glitches when it begins to drive.
-    ports.drive(chip);
+    // PA4 before all. Levels and drivers come first, so that no output glitches when it begins to drive.
+    ports.drive_a(chip);
     chip.gpioa.otyper().write(|w| w.ot9().open_drain());
-    chip.gpioc.otyper().write(|w| w.ot14().open_drain());
     chip.gpioa.moder().modify(|_, w| w.mode4().output().mode9().output());
+    ports.drive_c(chip);
+    chip.gpioc.otyper().write(|w| w.ot14().open_drain());
     chip.gpioc.moder().write(|w| w.mode14().output().mode15().output());
+}
+
+/// Makes the inputs inputs: after reset they are analog. PA4 is one and stays so until it is driven.
+fn listen(chip: &Chip) {
+    chip.gpioa
+        .moder()
+        .modify(|_, w| w.mode0().input().mode1().input().mode7().input().mode10().input());
 }
 
 /// Watches the inputs: any edge of any of them ends a sleep.
 pub(super) fn set_up(chip: &Chip, polarity: Polarity) {
+    listen(chip);
     chip.gpioa.pupdr().write(|w| match polarity {
         Polarity::ActiveHigh => w.pupd0().pull_up().pupd10().pull_down(),
         Polarity::ActiveLow => w.pupd0().pull_up(),
@@ -162,5 +172,6 @@ pub(super) fn apply(chip: &Chip, levels: Levels, supply: Supply) {
     let ports = Ports::of(levels);
     // In this order: a reset in between would else undo a cut.
     kept::keep_ports(KeptPorts { ports, supply });
-    ports.drive(chip);
+    ports.drive_a(chip);
+    ports.drive_c(chip);
 }

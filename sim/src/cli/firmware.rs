@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Subcommand, ValueHi
 use firmware::config::{Config, Polarity};
 use firmware::table::{Configuration, Transitions};
 
-use super::{PASSED, print, report};
+use super::{PASSED, firmware_tools, print, report};
 use crate::image::configure::{self, Request};
 use crate::settings;
 
@@ -26,6 +26,12 @@ pub(super) enum Command {
     /// in place unless --output is given, and what changed is printed. Fields that are not given keep
     /// the image's values.
     Configure(Configure),
+    /// Build the image for the chip: the same bytes on every machine.
+    Build(firmware_tools::BuildArguments),
+    /// Hold an image's flash, RAM and stack against the budgets; fails if one is exceeded.
+    Size(firmware_tools::SizeArguments),
+    /// Write an image to the chip, with probe-rs, st-flash or openocd.
+    Flash(firmware_tools::FlashArguments),
 }
 
 /// The arguments of `configure`.
@@ -40,6 +46,9 @@ pub(super) fn run(command: Command) -> io::Result<u8> {
             Ok(outcome) => print(&outcome.to_string()).map(|()| PASSED),
             Err(problems) => Ok(report(&problems)),
         },
+        Command::Build(arguments) => firmware_tools::build(&arguments),
+        Command::Size(arguments) => firmware_tools::size(&arguments),
+        Command::Flash(arguments) => firmware_tools::flash(&arguments),
     }
 }
 

@@ -16,7 +16,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 pub enum ProblemKind {
     /// The file's content is wrong.
     BadInput,
-    /// The file could not be read at all.
+    /// The file could not be read at all, or a program that is needed is missing or failed.
     Io,
 }
 
@@ -65,6 +65,11 @@ impl Problem {
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         let message = message.into();
         Self { kind: ProblemKind::BadInput, message, place: None, helps: Vec::new() }
+    }
+
+    /// What the environment lacks or could not do.
+    pub(crate) fn environment(message: impl Into<String>) -> Self {
+        Self { kind: ProblemKind::Io, ..Self::bad(message) }
     }
 
     /// A file or folder that could not be read.

@@ -14,6 +14,7 @@ mod elf;
 mod hex;
 #[cfg(test)]
 mod sample;
+pub mod size;
 pub mod stack;
 mod store;
 #[cfg(test)]
@@ -64,6 +65,19 @@ impl Format {
         } else {
             Self::Bin
         }
+    }
+}
+
+/// The image that is checked in, so that nobody needs a cross compiler to have one.
+///
+/// # Panics
+/// Never: a test reads it.
+#[must_use]
+pub fn release() -> Image {
+    const FILE: &[u8] = include_bytes!("../../../firmware/image/holdup-firmware.elf");
+    match Image::parse("the release image", FILE.to_vec()) {
+        Ok(image) => image,
+        Err(problems) => panic!("{}", problems.render(false)),
     }
 }
 
