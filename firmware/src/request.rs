@@ -204,4 +204,28 @@ mod tests {
             [(20_050, RequestEvent::Active), (22_050, RequestEvent::Active)]
         );
     }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_the_last_activation_along() {
+        let config = Config::DEFAULT;
+        let at = |ms| Instant::from_millis(Instant::LATE.as_millis() + ms - 100_000);
+        let mut filter = RequestFilter::new(&config, at(0), PiRequest::Inactive);
+        let mut seen = Vec::new();
+        // A pulse, and another one long after: two calls, not the poweroff pattern.
+        for (ms, level) in [
+            (20_000, PiRequest::Inactive),
+            (20_100, PiRequest::Active),
+            (20_160, PiRequest::Active),
+            (20_200, PiRequest::Inactive),
+            (20_300, PiRequest::Inactive),
+        ] {
+            seen.extend(filter.update(&config, at(ms), level));
+        }
+        filter.set_back(Instant::SET_BACK);
+        for (ms, level) in [(40_000, PiRequest::Active), (40_060, PiRequest::Active)] {
+            let now = at(ms).set_back(Instant::SET_BACK);
+            seen.extend(filter.update(&config, now, level));
+        }
+        assert_eq!(seen, [RequestEvent::Active, RequestEvent::Active]);
+    }
 }

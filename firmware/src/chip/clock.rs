@@ -98,7 +98,6 @@ impl<'a> Clock<'a> {
             None => self.doze(far.min(LONGEST_UNMEASURED) as u16),
         }
         // The flags first, the core's latches of them last: a flag takes a few cycles to fall.
-        self.chip.lptim.icr().write(|w| w.cmpmcf().clear().arrmcf().clear());
         self.chip.tim2.sr().write(|w| w.cc1if().clear());
         pins::forget_edges(self.chip);
         NVIC::unpend(Interrupt::TIM2);
@@ -107,8 +106,8 @@ impl<'a> Clock<'a> {
 
     /// Sleep mode, `far` milliseconds at most.
     fn doze(&mut self, far: u16) {
-        // Half a lap that ended while the core was busy was noticed too late to measure by.
-        if self.is_half_lap() {
+        // Half a lap that ended while the core was busy is noticed too late to measure by.
+        if self.take_half_lap() {
             self.half_lap_at = None;
         }
         let due = self.counter.wrapping_add(far);
@@ -118,7 +117,7 @@ impl<'a> Clock<'a> {
             return;
         }
         wait_for_interrupt();
-        if self.is_half_lap() {
+        if self.take_half_lap() {
             let now = self.now();
             if let Some(before) = self.half_lap_at {
                 let half_lap = now.since(before);
@@ -138,6 +137,7 @@ impl<'a> Clock<'a> {
         // Sleep mode wants the main regulator.
         self.chip.pwr.cr().modify(|_, w| w.lpsdsr().main_mode());
         let ticks = u32::from(self.ticks().wrapping_sub(before));
+        self.take_half_lap();
         let parts = self.rest.wrapping_add(ticks.wrapping_mul(half_lap));
         self.now = self.now.after(Millis(parts >> HALF_LAP));
         self.rest = parts & ((1 << HALF_LAP) - 1);
@@ -150,18 +150,23 @@ impl<'a> Clock<'a> {
         self.chip.tim2.cnt().read().cnt().bits()
     }
 
-    /// Whether the low-power timer has come round or half round since it was last asked.
-    fn is_half_lap(&self) -> bool {
-        let flags = self.chip.lptim.isr().read();
-        flags.cmpm().bit_is_set() || flags.arrm().bit_is_set()
+    /// Whether the low-power timer has come round or half round since this was asked last. Clears the
+    /// flags that it saw, and no others: one that comes meanwhile is for the next time.
+    fn take_half_lap(&self) -> bool {
+        const FLAGS: u32 = 0b11;
+        let flags = self.chip.lptim.isr().read().bits() & FLAGS;
+        // SAFETY: these two have their interrupts on; a one clears.
+        unsafe { self.chip.lptim.icr().write_with_zero(|w| w.bits(flags)) };
+        flags != 0
     }
 
     /// The low-power timer's counter. It changes with another clock than ours, so it counts once it
     /// was read twice alike.
     fn ticks(&self) -> u16 {
-        let mut ticks = 0;
+        let read = || self.chip.lptim.cnt().read().cnt().bits();
+        let mut ticks = read();
         for _ in 0..4 {
-            let again = self.chip.lptim.cnt().read().cnt().bits();
+            let again = read();
             if again == ticks {
                 break;
             }

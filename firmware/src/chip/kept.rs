@@ -11,16 +11,16 @@
 use core::arch::asm;
 use core::mem::{MaybeUninit, size_of};
 
-use firmware::machine::Outputs;
+use firmware::machine::{Cause, Outputs};
 use firmware::signals::{Inputs, Supply};
 use firmware::time::{Instant, Millis};
-use firmware::{Config, Machine};
+use firmware::{Config, Machine, Record};
 
 use super::pins::Ports;
 
 #[repr(C)]
 struct Memory {
-    ports: [u32; 3],
+    ports: u32,
     places: [Place; 2],
 }
 
@@ -51,38 +51,42 @@ pub(super) struct KeptPorts {
     pub(super) supply: Supply,
 }
 
-/// The third word is the sum of the other two and one of these: which, is what the supply was.
-const WITH_SUPPLY: u32 = 0x5AC3_3CA5;
-const WITHOUT_SUPPLY: u32 = 0xC35A_A53C;
+/// Bit 0 of the word is the supply, the ports have bits of their own, and all others are these.
+const GOOD: u32 = 1;
+const FILL: u32 = 0x5AC3_3CA4 & !Ports::BITS;
 
-/// What the ports were told last, if the RAM still holds it.
+/// What the ports were told last, if the RAM still holds it. One word, so no reset finds half of it.
 // Inlined: the Pi waits for its supply while this runs.
 #[inline(always)]
 pub(super) fn ports() -> Option<KeptPorts> {
     // SAFETY: any word is a u32, and nothing else runs.
-    let [a, c, sum] = unsafe { (&raw const MEMORY).cast::<[u32; 3]>().read_volatile() };
-    let supply = match sum.wrapping_sub(a).wrapping_sub(c) {
-        WITH_SUPPLY => Supply::Good,
-        WITHOUT_SUPPLY => Supply::Lost,
-        _ => return None,
-    };
-    Some(KeptPorts { ports: Ports { a, c }, supply })
+    let word = unsafe { (&raw const MEMORY).cast::<u32>().read_volatile() };
+    if word & !(Ports::BITS | GOOD) != FILL {
+        return None;
+    }
+    let supply = if word & GOOD != 0 { Supply::Good } else { Supply::Lost };
+    Some(KeptPorts { ports: Ports(word & Ports::BITS), supply })
 }
 
 /// Keeps what the ports were told, for the next reset.
 pub(super) fn keep_ports(kept: KeptPorts) {
-    let Ports { a, c } = kept.ports;
     let supply = match kept.supply {
-        Supply::Good => WITH_SUPPLY,
-        Supply::Lost => WITHOUT_SUPPLY,
+        Supply::Good => GOOD,
+        Supply::Lost => 0,
     };
-    let words = [a, c, supply.wrapping_add(a).wrapping_add(c)];
-    // SAFETY: the words are ours, and nothing else runs.
-    unsafe { (&raw mut MEMORY).cast::<[u32; 3]>().write_volatile(words) };
+    // SAFETY: the word is ours, and nothing else runs.
+    unsafe { (&raw mut MEMORY).cast::<u32>().write_volatile(FILL | kept.ports.0 | supply) };
+}
+
+/// Forgets all: without the ports the machine is not believed either.
+pub(super) fn forget() {
+    // SAFETY: the word is ours, and nothing else runs.
+    unsafe { (&raw mut MEMORY).cast::<u32>().write_volatile(0) };
 }
 
 /// The machine in its two places.
 pub(super) struct Kept {
+    places: *mut Place,
     /// The sum of the image.
     seed: u32,
     /// The place that holds the newest whole machine.
@@ -96,14 +100,20 @@ impl Kept {
         let (begin, end) = (&raw const VECTORS, &raw const _image_end);
         // SAFETY: the linker places both in flash, `begin` first, a whole number of words apart.
         let seed = unsafe { sum(begin, end, 0) };
-        let mut kept = Self { seed, current: 0, survived: false };
-        let whole = [0, 1].map(|place| kept.sum(place) == kept.read_sum(place));
-        kept.survived = whole[0] || whole[1];
+        let mut memory = (&raw mut MEMORY).cast::<Memory>();
+        // SAFETY: it does nothing. But the compiler cannot know that, so it can no longer hold that
+        // memory which nobody in the program wrote holds nothing.
+        unsafe { asm!("/* {0} */", inout(reg) memory, options(nostack)) };
+        // SAFETY: only an address.
+        let places = unsafe { (&raw mut (*memory).places).cast::<Place>() };
+        let mut kept = Self { places, seed, current: 0, survived: false };
+        let whole = [0, 1].map(|which| kept.sum(which) == kept.read_sum(which));
+        kept.survived = (whole[0] || whole[1]) && ports().is_some();
         kept.current = match whole {
             // SAFETY: both are whole.
             [true, true] => unsafe {
-                let ahead = (*place(1)).serial.wrapping_sub((*place(0)).serial);
-                usize::from(ahead == 1)
+                let serial = |which| (*kept.place(which)).serial;
+                usize::from(serial(1).wrapping_sub(serial(0)) == 1)
             },
             [false, true] => 1,
             [true, false] | [false, false] => 0,
@@ -111,22 +121,30 @@ impl Kept {
         kept
     }
 
-    /// The machine that survived the reset, to be changed by [`Kept::step`] at the latest.
-    pub(super) fn survivor(&mut self) -> Option<&mut Machine> {
-        // SAFETY: it is whole, and nothing else refers to a place between calls.
-        self.survived.then(|| unsafe { &mut (*place(self.current)).machine })
-    }
-
-    /// When it was put here, by its own clock; zero if none survived.
+    /// When the machine that survived the reset was put here, by its own clock; zero if none did.
     pub(super) fn now(&self) -> Instant {
         // SAFETY: it is whole.
-        if self.survived { unsafe { (*place(self.current)).now } } else { Instant::ZERO }
+        if self.survived { unsafe { (*self.place(self.current)).now } } else { Instant::ZERO }
+    }
+
+    /// Lets the machine that survived go on, if one did and is worth it; see [`Machine::resume`].
+    pub(super) fn resume(&mut self, cause: Cause, stored: Option<Record>) -> bool {
+        if !self.survived {
+            return false;
+        }
+        let goes_on = self.copy().machine.resume(cause, stored);
+        self.seal();
+        goes_on
     }
 
     /// Puts a new machine in place of what there was.
-    pub(super) fn put(&mut self, machine: Machine) {
+    pub(super) fn put(&mut self, now: Instant, machine: Machine) {
+        let other = self.place(self.current ^ 1);
         // SAFETY: nothing refers to a place between calls.
-        unsafe { (&raw mut (*place(self.current ^ 1)).machine).write(machine) };
+        unsafe {
+            (&raw mut (*other).now).write(now);
+            (&raw mut (*other).machine).write(machine);
+        }
         self.seal();
         // What the other place holds is another life's; its sum no longer fits.
         self.copy();
@@ -149,9 +167,9 @@ impl Kept {
         self.seal();
     }
 
-    /// The other place, with the machine as it is.
-    fn copy(&mut self) -> &'static mut Place {
-        let (from, to) = (place(self.current), place(self.current ^ 1));
+    /// The other place, with the machine as it is. The current one stays whole until this one is.
+    fn copy(&mut self) -> &mut Place {
+        let (from, to) = (self.place(self.current), self.place(self.current ^ 1));
         for word in 0..WORDS {
             // SAFETY: both places are that long; their words may be padding. Volatile, or the compiler
             // would make it a call of its library's memcpy, which is larger than all the rest of this.
@@ -171,26 +189,23 @@ impl Kept {
         self.current ^= 1;
         let sum = self.sum(self.current);
         // SAFETY: the sum is ours.
-        unsafe { (&raw mut (*place(self.current)).sum).write_volatile(sum) };
+        unsafe { (&raw mut (*self.place(self.current)).sum).write_volatile(sum) };
     }
 
     fn read_sum(&self, which: usize) -> u32 {
         // SAFETY: any word is a u32.
-        unsafe { (&raw const (*place(which)).sum).read_volatile() }
+        unsafe { (&raw const (*self.place(which)).sum).read_volatile() }
     }
 
     fn sum(&self, which: usize) -> u32 {
-        let begin = place(which).cast::<u32>();
+        let begin = self.place(which).cast::<u32>();
         let end = begin.wrapping_add(WORDS);
         // SAFETY: the words after the first one lie in the place.
         unsafe { sum(begin.wrapping_add(1), end, self.seed) }
     }
-}
 
-const fn place(which: usize) -> *mut Place {
-    // SAFETY: only an address; `which` is 0 or 1.
-    unsafe {
-        (&raw mut (*(&raw mut MEMORY).cast::<Memory>()).places).cast::<Place>().add(which & 1)
+    const fn place(&self, which: usize) -> *mut Place {
+        self.places.wrapping_add(which & 1)
     }
 }
 

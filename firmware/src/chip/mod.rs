@@ -79,9 +79,10 @@ fn run(chip: &Chip, cause: Cause) -> ! {
     let mut clock = Clock::start(chip, kept.now());
 
     let stored = journal.stored();
-    if !kept.survivor().is_some_and(|machine| machine.resume(cause, stored)) {
+    if !kept.resume(cause, stored) {
+        let now = clock.now();
         let sample = Inputs::sample(pins::levels(chip), config.request_polarity, journal.health());
-        kept.put(Machine::start(config, clock.now(), sample, journal.record(), stored));
+        kept.put(now, Machine::start(config, now, sample, journal.record(), stored));
     }
 
     loop {

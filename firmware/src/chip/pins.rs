@@ -21,14 +21,17 @@ const EDGES: u32 = 1 << 0 | 1 << 1 | 1 << 7 | 1 << 10;
 /// The EXTI line of LPTIM1.
 const LOW_POWER_TIMER: u32 = 1 << 29;
 
-/// What is written to the ports' BSRR: a one in the lower half sets its pin, in the upper half resets it.
+/// The levels of the output pins: bit n is that of pin n, on port A for PA4 and PA9, on port C for PC14
+/// and PC15. Open drains that are high float.
 #[derive(Clone, Copy)]
-pub(super) struct Ports {
-    pub(super) a: u32,
-    pub(super) c: u32,
-}
+pub(super) struct Ports(pub(super) u32);
 
 impl Ports {
+    const A: u32 = 1 << 4 | 1 << 9;
+    const C: u32 = 1 << 14 | 1 << 15;
+    /// The bits that mean something.
+    pub(super) const BITS: u32 = Self::A | Self::C;
+
     const NOTHING_FED: Self = Self::of(Levels {
         supply_enable: SupplyEnable::Off,
         power_good: PowerGood::Low,
@@ -36,58 +39,58 @@ impl Ports {
         status_led: StatusLed::Dark,
     });
 
+    /// The loads wait until it is known whether they are wanted.
     const FED: Self = Self::of(Levels {
         supply_enable: SupplyEnable::On,
         power_good: PowerGood::Released,
-        load_switch: LoadSwitch::Closed,
+        load_switch: LoadSwitch::Open,
         status_led: StatusLed::Dark,
     });
 
     const fn of(levels: Levels) -> Self {
-        const fn pin(number: u32, level: Level) -> u32 {
-            match level {
-                Level::High => 1 << number,
-                Level::Low => 1 << (number + 16),
-            }
-        }
-        // An open drain that is high floats.
+        let supply_enable = match levels.supply_enable.level() {
+            Level::High => 1 << 4,
+            Level::Low => 0,
+        };
         let status_led = match levels.status_led {
-            StatusLed::Dark => Level::High,
-            StatusLed::Lit => Level::Low,
+            StatusLed::Dark => 1 << 9,
+            StatusLed::Lit => 0,
         };
         let power_good = match levels.power_good {
-            PowerGood::Released => Level::High,
-            PowerGood::Low => Level::Low,
+            PowerGood::Released => 1 << 14,
+            PowerGood::Low => 0,
         };
         let load_switch = match levels.load_switch {
-            LoadSwitch::Closed => Level::High,
-            LoadSwitch::Open => Level::Low,
+            LoadSwitch::Closed => 1 << 15,
+            LoadSwitch::Open => 0,
         };
-        Self {
-            a: pin(4, levels.supply_enable.level()) | pin(9, status_led),
-            c: pin(14, power_good) | pin(15, load_switch),
-        }
+        Self(supply_enable | status_led | power_good | load_switch)
     }
 
     /// Sets the outputs of port A, PA4 among them; all at one instant.
     fn drive_a(self, chip: &Chip) {
         // SAFETY: any value may be written; these concern the outputs alone.
-        unsafe { chip.gpioa.bsrr().write(|w| w.bits(self.a)) };
+        unsafe { chip.gpioa.bsrr().write(|w| w.bits(self.bsrr(Self::A))) };
     }
 
     /// Sets the outputs of port C, at one instant.
     fn drive_c(self, chip: &Chip) {
         // SAFETY: any value may be written; these concern the outputs alone.
-        unsafe { chip.gpioc.bsrr().write(|w| w.bits(self.c)) };
+        unsafe { chip.gpioc.bsrr().write(|w| w.bits(self.bsrr(Self::C))) };
+    }
+
+    /// What is written to BSRR: a one in the lower half sets its pin, in the upper half resets it.
+    const fn bsrr(self, pins: u32) -> u32 {
+        self.0 & pins | (!self.0 & pins) << 16
     }
 }
 
-/// Drives the outputs for the first time after a reset, within 50 us of its vector.
+/// Drives the outputs for the first time after a reset, PA4 within 50 us of its vector.
 ///
 /// They become what they were. A power-on is an exception where the supply was already lost: then the
-/// capacitors ran empty. Without memory `caps_charged` tells: it is high only while the LTC4041 is
-/// enabled. It is the same judgement as [`Machine::resume`](firmware::Machine::resume) and
-/// [`Machine::start`](firmware::Machine::start) make later.
+/// capacitors ran empty, and all memory is void. Without memory `caps_charged` tells: it is high only
+/// while the LTC4041 is enabled. [`Machine::resume`](firmware::Machine::resume) and
+/// [`Machine::start`](firmware::Machine::start) judge alike, 20 ms later and with the record in hand.
 pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
     chip.rcc.iopenr().write(|w| w.iopaen().enabled().iopcen().enabled());
     // A port answers two cycles after its clock was enabled.
@@ -96,7 +99,10 @@ pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
         (Some(kept), Cause::Other) => kept.ports,
         (Some(kept), Cause::Power) => match kept.supply {
             Supply::Good => kept.ports,
-            Supply::Lost => Ports::NOTHING_FED,
+            Supply::Lost => {
+                kept::forget();
+                Ports::NOTHING_FED
+            }
         },
         (None, Cause::Power | Cause::Other) => {
             listen(chip);
@@ -110,10 +116,11 @@ pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
             }
         }
     };
-    // PA4 before all. Levels and drivers come first, so that no output glitches when it begins to drive.
+    // PA4 before all. Levels come first, so that no output glitches when it begins to drive.
     ports.drive_a(chip);
+    chip.gpioa.moder().write(|w| w.mode4().output());
     chip.gpioa.otyper().write(|w| w.ot9().open_drain());
-    chip.gpioa.moder().modify(|_, w| w.mode4().output().mode9().output());
+    chip.gpioa.moder().modify(|_, w| w.mode9().output());
     ports.drive_c(chip);
     chip.gpioc.otyper().write(|w| w.ot14().open_drain());
     chip.gpioc.moder().write(|w| w.mode14().output().mode15().output());

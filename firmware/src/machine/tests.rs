@@ -4,11 +4,10 @@
 
 use std::vec::Vec;
 
-use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-
 use super::*;
 use crate::signals::{Button, PiRequest};
+
+mod random;
 
 const CONFIG: Config = Config::DEFAULT;
 
@@ -40,11 +39,16 @@ const QUIET: Inputs = Inputs {
 
 impl Board {
     fn power_on(record: Record, inputs: Inputs) -> Self {
+        Self::power_on_at(0, record, inputs)
+    }
+
+    fn power_on_at(now: u32, record: Record, inputs: Inputs) -> Self {
+        let start = Instant::from_millis(now);
         // Nothing is enabled yet, so nothing says that the capacitors are charged.
         let dead = Inputs { caps: Caps::Unknown, ..inputs };
-        let mut machine = Machine::start(&CONFIG, Instant::ZERO, dead, record, Some(record));
-        let outputs = machine.step(&CONFIG, Instant::ZERO, inputs);
-        Self { now: 0, machine, inputs, outputs, changes: Vec::new() }
+        let mut machine = Machine::start(&CONFIG, start, dead, record, Some(record));
+        let outputs = machine.step(&CONFIG, start, inputs);
+        Self { now, machine, inputs, outputs, changes: Vec::new() }
     }
 
     /// On, a minute after its start; the changes until then are forgotten.
@@ -386,6 +390,24 @@ fn r13_a_reset_with_a_live_pi_changes_no_level() {
 }
 
 #[test]
+fn r13_a_record_that_the_reset_tore_is_stored_again() {
+    let mut board = Board::running();
+    board.at(100_000, LOST);
+    board.run_until(102_000);
+    let stored = board.outputs.store;
+    assert_eq!(stored, Some(Record::OnUnpowered));
+    // The write was cut short: the journal still holds what was before.
+    let mut machine = board.machine;
+    assert!(machine.resume(Cause::Other, Some(Record::OnPowered)));
+    let again = machine.step(&CONFIG, Instant::from_millis(102_001), board.inputs);
+    assert_eq!(again.store, stored);
+    // It was complete: nothing is left to do.
+    let mut machine = board.machine;
+    assert!(machine.resume(Cause::Other, stored));
+    assert_eq!(machine.step(&CONFIG, Instant::from_millis(102_001), board.inputs).store, None);
+}
+
+#[test]
 fn r13_without_its_ram_a_pi_that_was_on_with_the_supply_good_is_kept() {
     let record = Record::OnPowered;
     let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, record, Some(record));
@@ -452,184 +474,4 @@ fn r17_a_failed_journal_blinks_three_times_every_ten_seconds() {
     board.run_until(100_000);
     let dark = board.changes.iter().filter(|(_, c)| *c == Change::Led(StatusLed::Dark)).count();
     assert_eq!(dark, 9);
-}
-
-/// An input that changes.
-#[derive(Clone, Copy, Debug)]
-enum Act {
-    Supply(Supply),
-    Caps(Caps),
-    Button(Button),
-    Request(PiRequest),
-    Reset,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        4 => Just(Act::Supply(Supply::Lost)),
-        4 => Just(Act::Supply(Supply::Good)),
-        1 => Just(Act::Caps(Caps::Charged)),
-        1 => Just(Act::Caps(Caps::Unknown)),
-        2 => Just(Act::Button(Button::Pressed)),
-        3 => Just(Act::Button(Button::Released)),
-        1 => Just(Act::Request(PiRequest::Active)),
-        2 => Just(Act::Request(PiRequest::Inactive)),
-        1 => Just(Act::Reset),
-    ]
-}
-
-fn pause() -> impl Strategy<Value = u32> {
-    prop_oneof![0u32..30, 0u32..600, 0u32..4_000, 0u32..40_000, 0u32..400_000]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens(
-        record in prop::sample::select(&Record::ALL[..]),
-        acts in prop::collection::vec((pause(), act(), prop::bool::weighted(0.8)), 0..40),
-    ) {
-        let mut board = Board::power_on(record, QUIET);
-        let mut check = Check::new(&board);
-        for (pause, act, edge_wakes) in acts {
-            check.run(&mut board, pause)?;
-            match act {
-                Act::Supply(level) => board.inputs.supply = level,
-                Act::Caps(level) => board.inputs.caps = level,
-                Act::Button(level) => board.inputs.button = level,
-                Act::Request(level) => board.inputs.pi_request = level,
-                Act::Reset => board.machine = board.reset(Cause::Other),
-            }
-            // An edge may be missed: levels decide.
-            if edge_wakes {
-                board.step();
-                check.after_step(&board)?;
-            }
-        }
-        check.settles(&mut board)?;
-    }
-}
-
-/// What must hold after every step, seen from outside.
-struct Check {
-    before: Levels,
-    enabled_at: u32,
-    cut_at: Option<u32>,
-    /// `power_good` went low with the Pi on.
-    told_at: Option<u32>,
-    opened_at: u32,
-    good_since: Option<u32>,
-}
-
-impl Check {
-    fn new(board: &Board) -> Self {
-        Self {
-            before: board.outputs.levels,
-            enabled_at: 0,
-            cut_at: None,
-            told_at: None,
-            opened_at: 0,
-            good_since: Some(0),
-        }
-    }
-
-    fn run(&mut self, board: &mut Board, pause: u32) -> Result<(), TestCaseError> {
-        let end = board.now + pause;
-        while let Some(wake) = board.outputs.wake {
-            prop_assert!(wake.at > Instant::from_millis(board.now));
-            if wake.at.as_millis() > end {
-                break;
-            }
-            board.now = wake.at.as_millis();
-            board.step();
-            self.after_step(board)?;
-        }
-        board.now = end;
-        Ok(())
-    }
-
-    fn after_step(&mut self, board: &Board) -> Result<(), TestCaseError> {
-        let now = board.now;
-        let (before, after) = (self.before, board.outputs.levels);
-        // Twice for one instant is the same as once.
-        let mut again = board.machine;
-        let outputs = again.step(&CONFIG, Instant::from_millis(now), board.inputs);
-        prop_assert_eq!(outputs, Outputs { store: None, ..board.outputs });
-        prop_assert_eq!(&again, &board.machine);
-        // The supply as the machine has seen it.
-        self.good_since = match (board.inputs.supply, self.good_since) {
-            (Supply::Lost, _) => None,
-            (Supply::Good, None) => Some(now),
-            (Supply::Good, since) => since,
-        };
-        if before.supply_enable == SupplyEnable::Off && after.supply_enable == SupplyEnable::On {
-            let settled = self.good_since.is_some_and(|since| now - since >= 2_000);
-            prop_assert!(settled, "started at {now} on an unsettled supply");
-            let rested = self.cut_at.is_none_or(|cut| now - cut >= 2_500);
-            prop_assert!(rested, "started at {now}, cut at {:?}", self.cut_at);
-            self.enabled_at = now;
-        }
-        if before.load_switch == LoadSwitch::Closed && after.load_switch == LoadSwitch::Open {
-            self.opened_at = now;
-        }
-        if after.load_switch == LoadSwitch::Closed {
-            prop_assert_eq!(after.power_good, PowerGood::Released);
-        }
-        let fed = after.supply_enable == SupplyEnable::On;
-        if fed && before.power_good == PowerGood::Released && after.power_good == PowerGood::Low {
-            prop_assert!(now >= self.opened_at + 100 || self.opened_at == 0);
-            self.told_at = Some(now);
-        }
-        if after.power_good == PowerGood::Released {
-            prop_assert_eq!(self.told_at, None, "a told Pi is cut first");
-        }
-        if before.supply_enable == SupplyEnable::On && !fed {
-            self.cut_at = Some(now);
-            self.told_at = None;
-        }
-        self.before = after;
-        Ok(())
-    }
-
-    /// Left alone long enough, the board is where levels and intent put it.
-    fn settles(&mut self, board: &mut Board) -> Result<(), TestCaseError> {
-        for supply in [board.inputs.supply, Supply::Lost, Supply::Good] {
-            board.inputs = Inputs { supply, ..QUIET };
-            board.step();
-            self.after_step(board)?;
-            self.run(board, 400_000)?;
-            let on = board.machine.record().intent() == Intent::On && supply == Supply::Good;
-            let enable = if on { SupplyEnable::On } else { SupplyEnable::Off };
-            prop_assert_eq!(board.outputs.levels.supply_enable, enable);
-            if on {
-                prop_assert_eq!(board.outputs.levels.power_good, PowerGood::Released);
-            }
-        }
-        Ok(())
-    }
-}
-
-#[test]
-fn a_clock_that_is_set_back_changes_nothing() {
-    // Two boards live through the same: one has been on since long ago.
-    let scenario = |board: &mut Board, from: u32| {
-        board.changes.clear();
-        board.at(from + 1_000, LOST);
-        board.at(from + 2_000, BACK);
-        board.press(from + 60_000, 100);
-        board.press(from + 120_000, 9_000);
-        board.at(from + 200_000, LOST);
-        board.run_until(from + 300_000);
-        board.changes.iter().map(|(at, change)| (at - from, *change)).collect::<Vec<_>>()
-    };
-    let young = scenario(&mut Board::running(), 100_000);
-    let mut old = Board::running();
-    let late = Instant::LATE.as_millis();
-    old.run_until(late);
-    old.machine.set_back(Instant::SET_BACK);
-    old.now -= Instant::SET_BACK.0;
-    old.step();
-    assert_eq!(scenario(&mut old, late - Instant::SET_BACK.0), young);
-    assert!(young.contains(&(60_020, OPEN)), "{young:?}");
 }

@@ -105,7 +105,11 @@ fn fields() -> impl Iterator<Item = Arg> {
 }
 
 fn field(name: &'static str, about: &str, default: &str) -> Arg {
-    Arg::new(name).long(name.replace('_', "-")).help(format!("{about} [default: {default}]"))
+    Arg::new(name)
+        .long(name.replace('_', "-"))
+        // So that "-5s" is told what is wrong with it.
+        .allow_hyphen_values(true)
+        .help(format!("{about} [default: {default}]"))
 }
 
 impl FromArgMatches for Configure {

@@ -24,6 +24,7 @@
 mod decode;
 mod error;
 mod flow;
+mod possible;
 mod state;
 mod table;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use std::collections::BTreeMap;
 pub use decode::Register;
 pub use error::{Problem, StackError};
 
-use decode::Width;
+use decode::{Instruction, Width};
 use flow::{Known, Walk};
 
 /// What an exception stacks: eight words, and up to four bytes to align them to eight.
@@ -275,6 +276,22 @@ impl<'a> Code<'a> {
             Width::Half => self.half(address).map(u32::from),
             Width::Word => self.bytes(address).map(u32::from_le_bytes),
         }
+    }
+
+    /// The instruction at `address` in `function`, and the address behind it.
+    fn fetch(&self, function: &Function, address: u32) -> Result<(Instruction, u32), Problem> {
+        let half = |address| {
+            let inside = function.contains(address) && address % 2 == 0;
+            inside.then(|| self.half(address)).flatten().ok_or(Problem::RunsOff)
+        };
+        let first = half(address)?;
+        let decoded = if decode::is_wide(first) {
+            let second = half(address.wrapping_add(2))?;
+            decode::wide(first, second, address).map(|i| (i, address.wrapping_add(4)))
+        } else {
+            decode::narrow(first, address).map(|i| (i, address.wrapping_add(2)))
+        };
+        decoded.ok_or(Problem::NotAnInstruction { code: first })
     }
 
     /// Walks the function at `address` and all that it calls, callees first.

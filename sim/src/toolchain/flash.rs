@@ -14,13 +14,14 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{NAME, Surroundings, shown, watch};
 use crate::document::{Problem, Problems};
-use crate::image::{Format, Image};
+use crate::image::{self, Format, Image};
 
 const CHIP: &str = "STM32L011D4Px";
 const FLASH_START: &str = "0x08000000";
@@ -98,13 +99,16 @@ pub struct Plan {
     pub tool: Tool,
     /// The file that it is handed.
     pub file: PathBuf,
-    /// What that file is to hold, where it is made for the tool.
-    plain: Option<Vec<u8>>,
-    program: PathBuf,
+    /// What that file is to hold, where it is made for this and removed afterwards.
+    made: Option<Vec<u8>>,
+    /// The tool's program, if it is installed.
+    program: Option<PathBuf>,
 }
 
 /// Finds the image, by default the one that is checked in, and the tool, by default the first that
 /// is installed.
+///
+/// A tool that is asked for by name need not be installed to be planned with.
 ///
 /// # Errors
 /// The image is missing or is none for this chip, or there is no tool.
@@ -113,36 +117,53 @@ pub fn plan(
     image: Option<&Path>,
     tool: Option<Tool>,
 ) -> Result<Plan, Problems> {
-    let path = match image {
-        Some(image) => image.to_owned(),
-        None => surroundings.workspace()?.join("firmware/image").join(NAME).with_extension("elf"),
-    };
-    let image = Image::load(&surroundings.directory.join(&path))?;
-    if image.format() != Format::Elf {
-        let message = format!("{}: the tools are handed an ELF file", path.display());
-        return Err(Problem::bad(message).help("name the .elf beside it").into());
-    }
     let (tool, program) = find(surroundings, tool)?;
-    Ok(match tool {
-        Tool::ProbeRs | Tool::Openocd => Plan { tool, file: path, plain: None, program },
-        // It reads no ELF file.
-        Tool::StFlash => {
-            Plan { tool, file: path.with_extension("bin"), plain: Some(image.to_bin()), program }
+    let (image, given) = match image {
+        None => (image::release(), None),
+        Some(path) => (Image::load(&surroundings.directory.join(path))?, Some(path)),
+    };
+    let (file, made) = match (tool, given, image.format()) {
+        (Tool::ProbeRs | Tool::Openocd, Some(path), Format::Elf) => (path.to_owned(), None),
+        (Tool::ProbeRs | Tool::Openocd, None, Format::Elf) => {
+            (temporary("elf"), Some(image.file().to_vec()))
         }
-    })
+        // st-flash wants the plain bytes; of an image in another format no tool gets more.
+        (Tool::StFlash, _, _) => (temporary("bin"), Some(image.to_bin())),
+        (Tool::ProbeRs | Tool::Openocd, _, Format::Hex | Format::Bin) => {
+            let message = format!("{}: {} is handed an ELF file", image.name(), tool.program());
+            return Err(Problem::bad(message)
+                .help("name the .elf beside it, or use --tool st-flash")
+                .into());
+        }
+    };
+    Ok(Plan { tool, file, made, program })
 }
 
-fn find(surroundings: &Surroundings, wanted: Option<Tool>) -> Result<(Tool, PathBuf), Problems> {
-    let tools = Tool::ALL.into_iter().filter(|tool| wanted.is_none_or(|wanted| wanted == *tool));
-    let found = tools.clone().find_map(|tool| Some((tool, surroundings.find(tool.program())?)));
-    found.ok_or_else(|| {
-        let names: Vec<_> = tools.clone().map(Tool::program).collect();
-        let message = format!("no flashing tool: expected {} on the PATH", names.join(", "));
-        let problem = tools.fold(Problem::environment(message), |problem, tool| {
-            problem.help(format!("{}: {}", tool.program(), tool.how_to_install()))
-        });
-        problem.into()
-    })
+/// A file of this process's own.
+fn temporary(extension: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("{NAME}-{}.{extension}", std::process::id()))
+}
+
+fn find(
+    surroundings: &Surroundings,
+    wanted: Option<Tool>,
+) -> Result<(Tool, Option<PathBuf>), Problems> {
+    if let Some(tool) = wanted {
+        return Ok((tool, surroundings.find(tool.program())));
+    }
+    Tool::ALL
+        .into_iter()
+        .find_map(|tool| Some((tool, Some(surroundings.find(tool.program())?))))
+        .ok_or_else(|| missing(&Tool::ALL))
+}
+
+fn missing(tools: &[Tool]) -> Problems {
+    let names: Vec<_> = tools.iter().map(|tool| tool.program()).collect();
+    let message = format!("no flashing tool: expected {} on the PATH", names.join(", "));
+    let problem = tools.iter().fold(Problem::environment(message), |problem, tool| {
+        problem.help(format!("{}: {}", tool.program(), tool.how_to_install()))
+    });
+    problem.into()
 }
 
 impl Plan {
@@ -151,12 +172,27 @@ impl Plan {
     /// # Errors
     /// The tool failed.
     pub fn run(&self, surroundings: &Surroundings) -> Result<(), Problems> {
-        if let Some(bytes) = &self.plain {
-            let file = surroundings.directory.join(&self.file);
-            fs::write(&file, bytes).map_err(|error| Problem::unwritable(&file, &error))?;
-        }
+        let Some(program) = &self.program else {
+            return Err(missing(&[self.tool]));
+        };
+        let Some(bytes) = &self.made else {
+            return self.call(program, surroundings);
+        };
+        let unwritable = |error| Problem::unwritable(&self.file, &error);
+        // Nobody else's file of that name is written to.
+        let mut file = File::create_new(&self.file).map_err(unwritable)?;
+        let flashed = match file.write_all(bytes) {
+            Ok(()) => self.call(program, surroundings),
+            Err(error) => Err(unwritable(error).into()),
+        };
+        // What matters has been told.
+        let _ = fs::remove_file(&self.file);
+        flashed
+    }
+
+    fn call(&self, program: &Path, surroundings: &Surroundings) -> Result<(), Problems> {
         for line in self.tool.lines(&self.file) {
-            let mut command = Command::new(&self.program);
+            let mut command = Command::new(program);
             command.args(line).current_dir(&surroundings.directory).stdin(Stdio::null());
             command.env_clear().envs(&surroundings.variables);
             let status = watch(&mut command)?;
@@ -196,7 +232,7 @@ mod tests {
     use super::*;
 
     fn lines(tool: Tool, image: &str) -> String {
-        Plan { tool, file: image.into(), plain: None, program: PathBuf::new() }.to_string()
+        Plan { tool, file: image.into(), made: None, program: None }.to_string()
     }
 
     #[test]

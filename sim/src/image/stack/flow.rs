@@ -3,13 +3,20 @@
 //! A worklist runs until nothing changes any more; only reached bytes are taken for code. Whether code
 //! follows a call depends on whether the callee ever returns, so callees come first: the walk stops
 //! where it needs one that is not known yet and goes on when it is.
+//!
+//! **Tables grow from below.** No table says how long it is. Of each only those entries are walked
+//! that are proven to be entries: at first one. When nothing is left to walk, [`possible`] tells which
+//! bytes might yet turn out to be code, literals or tables, whatever the unproven entries are; bytes
+//! right behind the proven entries that cannot, are entries too. In the end every table must reach the
+//! code, literals or alignment behind it. So only entries are ever followed, and none is missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{self, Instruction, Register, Width};
 use super::error::{Problem, StackError};
+use super::possible;
 use super::state::{State, Value};
-use super::table::{self, Table};
+use super::table::{self, Jump, Table, Uses};
 use super::{Code, Function};
 
 /// What callers need to know of a function.
@@ -37,10 +44,8 @@ pub(super) struct Walk<'a> {
     pending: BTreeSet<u32>,
     /// The words that reached instructions load relative to the program counter.
     literals: BTreeSet<u32>,
-    /// The tables that reached jumps go through, by jump.
-    tables: BTreeMap<u32, Table>,
-    /// Where tables have ended at the latest; see [`Walk::settle`].
-    bounds: BTreeSet<u32>,
+    /// The proven part of the tables that reached jumps go through, by jump.
+    tables: BTreeMap<u32, (Jump, Table)>,
     summary: Summary,
 }
 
@@ -67,7 +72,6 @@ impl<'a> Walk<'a> {
             pending: BTreeSet::from([function.address]),
             literals: BTreeSet::new(),
             tables: BTreeMap::new(),
-            bounds: BTreeSet::new(),
             summary: Summary::default(),
         }
     }
@@ -95,10 +99,9 @@ impl<'a> Walk<'a> {
                     Err(Stop::Problem(problem)) => return Err(self.error(address, problem)),
                 }
             }
-            let Some(bounds) = self.settle()? else {
-                return Ok(None);
-            };
-            *self = Self { bounds, ..Self::new(self.code, self.function) };
+            if !self.grow(known)? {
+                return self.check().map(|()| None);
+            }
         }
     }
 
@@ -107,7 +110,7 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, address: u32, known: &Known) -> Result<(), Stop> {
-        let (instruction, next) = self.fetch(address)?;
+        let (instruction, next) = self.code.fetch(self.function, address)?;
         let Some(mut state) = self.states.get(&address).cloned() else {
             return Ok(());
         };
@@ -140,7 +143,7 @@ impl<'a> Walk<'a> {
                     self.jump(target, state, known)
                 }
                 Value::TwiceEntry(table, width @ (Width::Byte | Width::Half)) => {
-                    self.jump_through(address, table, width, &state)
+                    self.jump_through(Jump { address, table, width }, &state)
                 }
                 _ => Err(Problem::Indirect { register }.into()),
             },
@@ -165,22 +168,6 @@ impl<'a> Walk<'a> {
                 self.go_on(next, &state)
             }
         }
-    }
-
-    /// The instruction at `address`, and the address behind it.
-    fn fetch(&self, address: u32) -> Result<(Instruction, u32), Problem> {
-        let half = |address| {
-            let inside = self.function.contains(address) && address % 2 == 0;
-            inside.then(|| self.code.half(address)).flatten().ok_or(Problem::RunsOff)
-        };
-        let first = half(address)?;
-        let decoded = if decode::is_wide(first) {
-            let second = half(address.wrapping_add(2))?;
-            decode::wide(first, second, address).map(|i| (i, address.wrapping_add(4)))
-        } else {
-            decode::narrow(first, address).map(|i| (i, address.wrapping_add(2)))
-        };
-        decoded.ok_or(Problem::NotAnInstruction { code: first })
     }
 
     /// Control may come to `address`, in this function, with this state.
@@ -249,7 +236,7 @@ impl<'a> Walk<'a> {
         match state.read(register, address) {
             Value::Initial(Register::LR) => self.leave(&state),
             Value::Entry(table, Width::Word) => {
-                self.jump_through(address, table, Width::Word, &state)
+                self.jump_through(Jump { address, table, width: Width::Word }, &state)
             }
             value => {
                 let target = self.thumb_target(value, register)?;
@@ -266,18 +253,16 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn jump_through(
-        &mut self,
-        jump: u32,
-        table: u32,
-        width: Width,
-        state: &State,
-    ) -> Result<(), Stop> {
-        let table = table::read(self.code, self.function, jump, table, width, &self.bounds)?;
+    fn jump_through(&mut self, jump: Jump, state: &State) -> Result<(), Stop> {
+        let known = self.tables.remove(&jump.address).filter(|(known, _)| *known == jump);
+        let table = match known {
+            Some((_, table)) => table,
+            None => table::read(self.code, self.function, jump, &self.uses())?.first(1, jump),
+        };
         for &target in &table.targets {
             self.go_on(target, state)?;
         }
-        self.tables.insert(jump, table);
+        self.tables.insert(jump.address, (jump, table));
         Ok(())
     }
 
@@ -293,44 +278,64 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Checks that every byte has one use. Where a table was read on into instructions or literals
-    /// that were only found later, that bounds it, and the walk must begin anew with these bounds.
-    fn settle(&self) -> Result<Option<BTreeSet<u32>>, StackError> {
-        let mut uses: BTreeMap<u32, u32> = BTreeMap::new();
+    /// What is known of the function's bytes.
+    fn uses(&self) -> Uses {
+        let mut uses = Uses::default();
         for &address in self.states.keys() {
-            let wide = self.code.half(address).is_some_and(decode::is_wide);
-            uses.insert(address, address + if wide { 4 } else { 2 });
+            uses.add_code(address, self.code);
         }
-        for &address in &self.literals {
-            if uses.insert(address, address.saturating_add(4)).is_some() {
-                return Err(self.error(address, Problem::TwoUses));
+        self.tables.values().for_each(|(_, table)| uses.add_table(&table.extent));
+        self.literals.iter().for_each(|&address| uses.add_literal(address));
+        uses
+    }
+
+    /// Proves more entries of tables. Says whether there are any, and so there is more to walk.
+    fn grow(&mut self, known: &Known) -> Result<bool, StackError> {
+        let uses = self.uses();
+        let mut longer = Vec::new();
+        for (&address, (jump, proven)) in &self.tables {
+            let most = table::read(self.code, self.function, *jump, &uses)
+                .map_err(|problem| self.error(address, problem))?;
+            if most.targets.len() > proven.targets.len() {
+                longer.push((*jump, proven.targets.len(), most));
             }
         }
-        let found = self.tables.values().filter_map(|table| {
-            uses.range(table.extent.clone()).next().map(|(&address, _)| address)
-        });
-        let mut bounds: BTreeSet<u32> = found.collect();
-        if !bounds.is_empty() {
-            bounds.extend(&self.bounds);
-            return Ok(Some(bounds));
+        let Some(&(first, ..)) = longer.first() else {
+            return Ok(false);
+        };
+        let possible = possible::uses(self.code, self.function, known, &uses);
+        let mut grown = false;
+        for (jump, proven, most) in longer {
+            let entries = possible.as_ref().map(|p| p.entries(jump, proven, &most, self.code));
+            if let Some(entries) = entries.filter(|&entries| entries > proven) {
+                self.tables.insert(jump.address, (jump, most.first(entries, jump)));
+                self.pending.insert(jump.address);
+                grown = true;
+            }
         }
-        for (&jump, table) in &self.tables {
-            let code = self.states.range(table.extent.end..).next();
-            let code = code.map_or(self.function.end(), |(&address, _)| address);
-            if !table.fills(jump, code, &self.literals) {
+        if grown {
+            return Ok(true);
+        }
+        let reason = "what lies behind it might be entries or not";
+        Err(self.error(first.address, Problem::Table { table: first.table, reason }))
+    }
+
+    /// Checks that every byte has one use, and that tables leave no gap to what is behind them.
+    fn check(&self) -> Result<(), StackError> {
+        let uses = self.uses();
+        let is_code = |at: &u32| self.states.contains_key(at);
+        let mut tables = self.tables.values().map(|(jump, _)| jump.table);
+        let twice = self.literals.iter().copied().find(is_code);
+        let twice = twice.or_else(|| tables.find(|at| is_code(at) || self.literals.contains(at)));
+        if let Some(address) = twice.or_else(|| uses.overlap()) {
+            return Err(self.error(address, Problem::TwoUses));
+        }
+        match self.tables.values().find(|(jump, _)| !uses.fill(*jump, self.function.end())) {
+            Some((jump, _)) => {
                 let reason = "something unknown lies between it and the code around it";
-                let problem = Problem::Table { table: table.extent.start, reason };
-                return Err(self.error(jump, problem));
+                Err(self.error(jump.address, Problem::Table { table: jump.table, reason }))
             }
-            uses.insert(table.extent.start, table.extent.end);
-        }
-        if let Some(&bound) = self.bounds.iter().find(|&bound| !uses.contains_key(bound)) {
-            return Err(self.error(bound, Problem::TwoUses));
-        }
-        let overlap = uses.iter().zip(uses.keys().skip(1)).find(|((_, end), next)| end > next);
-        match overlap {
-            Some((_, &address)) => Err(self.error(address, Problem::TwoUses)),
-            None => Ok(None),
+            None => Ok(()),
         }
     }
 }

@@ -279,4 +279,19 @@ impl State {
         }
         Ok(*self != before)
     }
+
+    /// As [`State::join`], for paths that may not exist: different depths only make all unknown.
+    pub(super) fn join_possible(&mut self, other: &Self, target: u32) -> bool {
+        let before = self.clone();
+        if self.join(other, target).is_err() {
+            self.forget();
+        }
+        *self != before
+    }
+
+    /// Nothing is known any more but some depth.
+    pub(super) fn forget(&mut self) {
+        self.registers = [Value::Unknown; 15];
+        self.saved = [None; 15];
+    }
 }

@@ -198,6 +198,86 @@ fn jump_tables_among_literals() {
     assert!(matches!(refused(&code), (14, Problem::Table { .. })));
 }
 
+/// A table whose last entry leads to the only loads of the two words behind it: `table`, then `first`.
+fn table_before_literals(table: [u16; 2], first: u32) -> Vec<u16> {
+    // b main; early: ldr r1, first; ldr r2, second; b .
+    let mut code = vec![0xE002, 0x4904, 0x4A04, HERE];
+    // main: adr r3, table; ldrb r1, [r3, r1]; lsls r1, r1, #1; add pc, r1
+    code.extend([0xA301, 0x5C59, 0x0049, 0x448F]);
+    code.extend(table);
+    code.extend(word(first));
+    code.extend(word(0xFFFF));
+    // 5: b early; 6: sub sp, #8; b .
+    code.extend([0xE7F1, 0xB082, HERE]);
+    code
+}
+
+#[test]
+fn jump_tables_before_literals_that_look_like_entries() {
+    // As an entry the first literal would lead to the second, which is no instruction.
+    assert_eq!(bytes(&table_before_literals([0x0606, 0x0506], 0x0000_0003)), 8);
+    // All of its bytes would lead to code.
+    assert_eq!(bytes(&table_before_literals([0x0606, 0x0506], 0x0505_0606)), 8);
+}
+
+#[test]
+fn jump_tables_whose_end_is_unknown() {
+    // Only if the word behind the table is an entry is there code that loads it.
+    let (at, problem) = refused(&table_before_literals([0x0606, 0x0606], 0x0000_0005));
+    let reason = "what lies behind it might be entries or not";
+    assert_eq!((at, problem), (14, Problem::Table { table: CODE + 16, reason }));
+    // ldr r0, literal; nop; adr r3, table; ldrb r1, [r3, r1]; lsls r1, r1, #1; add pc, r1
+    let mut code = vec![0x4803, 0xBF00, 0xA301, 0x5C59, 0x0049, 0x448F];
+    // table: 3, 3; alignment, by `mov r8, r8`; literal; 3: sub sp, #8; b .
+    code.extend([0x0303, 0x46C0, 0xFFFF, 0xFFFF, 0xB082, HERE]);
+    assert_eq!(bytes(&code), 8);
+    // In a larger function that may be entries as well.
+    code.resize(400, HERE);
+    assert_eq!(refused(&code), (10, Problem::Table { table: CODE + 12, reason }));
+}
+
+#[test]
+fn jump_tables_that_end_each_other() {
+    // b main; one: ldr r1, first; b .; two: ldr r2, second; b .; nop
+    let mut code = vec![0xE004, 0x4906, HERE, 0x4A0A, HERE, 0xBF00];
+    // main: cmp r0, #0; beq other; adr r3, table; ldrb r1, [r3, r1]; lsls r1, r1, #1; add pc, r1
+    code.extend([0x2800, 0xD009, 0xA301, 0x5C59, 0x0049, 0x448F]);
+    // table: 3, 3, 3, 4; first; 3: b .; 4: b two
+    code.extend([0x0303, 0x0403, 0x0303, 0x0303, HERE, 0xE7F0]);
+    // other: as main, with the same table; second; 3: b .; 4: sub sp, #8; b one
+    code.extend([0xA301, 0x5C59, 0x0049, 0x448F, 0x0303, 0x0403, 0x0303, 0x0303]);
+    code.extend([HERE, 0xB082, 0xE7E3]);
+    assert_eq!(bytes(&code), 8);
+    // 4 of the first is b . Where nobody loads the second, its bytes count as entries.
+    code[17] = HERE;
+    assert_eq!(bytes(&code), 8);
+}
+
+/// Two tables. Read on, the first would lead to its second literal; that would, as code, load the
+/// second half of the other table. The last entries lead to `lasts`.
+fn table_that_seems_to_cut_another(lasts: [u16; 2]) -> Vec<u16> {
+    // b main; one: ldr r1, first; ldr r2, second; b .; two: ldr r2, third; b .
+    let mut code = vec![0xE004, 0x4906, 0x4A06, HERE, 0x4A0B, HERE];
+    // main: cmp r0, #0; beq other; adr r3, table; ldrb r1, [r3, r1]; lsls r1, r1, #1; add pc, r1
+    code.extend([0x2800, 0xD00B, 0xA301, 0x5C59, 0x0049, 0x448F]);
+    // table: 5, 5, 5, 6; first: an entry 3; second: ldr r0, [pc, #16]; b .; 5: b .; 6: lasts
+    code.extend([0x0505, 0x0605, 3, 0, 0x4804, HERE, HERE, lasts[0]]);
+    // other: as main, with a table 5, 5, 5, 5, 5, 5, 5, 6; third; 5: b .; 6: sub sp, #8; lasts
+    code.extend([0xA301, 0x5C59, 0x0049, 0x448F, 0x0505, 0x0505, 0x0505, 0x0605]);
+    code.extend([0x0505, 0x0505, HERE, 0xB082, lasts[1]]);
+    code
+}
+
+#[test]
+fn jump_tables_that_seem_to_cut_each_other() {
+    // b one; b two
+    assert_eq!(bytes(&table_that_seems_to_cut_another([0xE7EC, 0xE7E2])), 8);
+    // b two; b one: what ends the first table follows from the half of the other that is in question.
+    let (at, problem) = refused(&table_that_seems_to_cut_another([0xE7EF, 0xE7DF]));
+    let reason = "what lies behind it might be entries or not";
+    assert_eq!((at, problem), (22, Problem::Table { table: CODE + 24, reason }));
+}
+
 #[test]
 fn depths_that_differ() {
     // cmp r0, #0; beq +2 (to bx lr); sub sp, #4; nop; bx lr
