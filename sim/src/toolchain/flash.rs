@@ -119,11 +119,15 @@ pub fn plan(
 ) -> Result<Plan, Problems> {
     let (tool, program) = find(surroundings, tool)?;
     let (image, given) = match image {
-        None => (image::release(), None),
-        Some(path) => (Image::load(&surroundings.directory.join(path))?, Some(path)),
+        None => {
+            let release = image::release();
+            let file = checked_in(surroundings, &release);
+            (release, file)
+        }
+        Some(path) => (Image::load(&surroundings.directory.join(path))?, Some(path.to_owned())),
     };
     let (file, made) = match (tool, given, image.format()) {
-        (Tool::ProbeRs | Tool::Openocd, Some(path), Format::Elf) => (path.to_owned(), None),
+        (Tool::ProbeRs | Tool::Openocd, Some(path), Format::Elf) => (path, None),
         (Tool::ProbeRs | Tool::Openocd, None, Format::Elf) => {
             (temporary("elf"), Some(image.file().to_vec()))
         }
@@ -137,6 +141,13 @@ pub fn plan(
         }
     };
     Ok(Plan { tool, file, made, program })
+}
+
+/// The file of the release image, where there is a workspace and it is the one of this program.
+fn checked_in(surroundings: &Surroundings, release: &Image) -> Option<PathBuf> {
+    let folder = surroundings.workspace().ok()?.join("firmware/image");
+    let file = folder.join(NAME).with_extension("elf");
+    fs::read(&file).is_ok_and(|bytes| bytes == release.file()).then_some(file)
 }
 
 /// A file of this process's own.
