@@ -130,6 +130,7 @@ impl<'a> Clock<'a> {
     /// Stop mode, half a lap of the low-power timer at most.
     fn stop(&mut self, half_lap: u32) {
         let before = self.ticks();
+        self.now();
         self.chip.pwr.cr().modify(|_, w| w.lpsdsr().low_power_mode().cwuf().set_bit());
         set_sleep_control(SLEEPDEEP);
         wait_for_interrupt();
@@ -137,13 +138,13 @@ impl<'a> Clock<'a> {
         // Sleep mode wants the main regulator.
         self.chip.pwr.cr().modify(|_, w| w.lpsdsr().main_mode());
         let ticks = u32::from(self.ticks().wrapping_sub(before));
+        // What TIM2 counted since is in the ticks.
+        self.counter = self.counter();
         self.take_half_lap();
         let parts = self.rest.wrapping_add(ticks.wrapping_mul(half_lap));
         self.now = self.now.after(Millis(parts >> HALF_LAP));
         self.rest = parts & ((1 << HALF_LAP) - 1);
         self.half_lap_at = None;
-        // What TIM2 counted on the way in and out is in the ticks already.
-        self.counter = self.counter();
     }
 
     fn counter(&self) -> u16 {

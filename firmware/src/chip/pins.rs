@@ -87,34 +87,31 @@ impl Ports {
 
 /// Drives the outputs for the first time after a reset, PA4 within 50 us of its vector.
 ///
-/// They become what they were. A power-on is an exception where the supply was already lost: then the
-/// capacitors ran empty, and all memory is void. Without memory `caps_charged` tells: it is high only
-/// while the LTC4041 is enabled. [`Machine::resume`](firmware::Machine::resume) and
+/// They become what they were. After a power-on that found the supply lost before, memory is void: the
+/// capacitors ran empty. Without memory `caps_charged` tells: it is high only while the LTC4041 is
+/// enabled. [`Machine::resume`](firmware::Machine::resume) and
 /// [`Machine::start`](firmware::Machine::start) judge alike, 20 ms later and with the record in hand.
 pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
     chip.rcc.iopenr().write(|w| w.iopaen().enabled().iopcen().enabled());
     // A port answers two cycles after its clock was enabled.
     let _ = chip.rcc.iopenr().read();
-    let ports = match (kept, cause) {
-        (Some(kept), Cause::Other) => kept.ports,
-        (Some(kept), Cause::Power) => match kept.supply {
-            Supply::Good => kept.ports,
-            Supply::Lost => {
-                kept::forget();
-                Ports::NOTHING_FED
-            }
-        },
-        (None, Cause::Power | Cause::Other) => {
-            listen(chip);
-            // What was analog until now is sampled afresh by the second read.
-            let _ = chip.gpioa.idr().read();
-            let now = chip.gpioa.idr().read();
-            if now.id1().bit_is_set() && now.id7().bit_is_set() {
-                Ports::FED
-            } else {
-                Ports::NOTHING_FED
-            }
+    let believed = match (kept, cause) {
+        (Some(KeptPorts { supply: Supply::Lost, .. }), Cause::Power) => {
+            kept::forget();
+            None
         }
+        (Some(kept), Cause::Power | Cause::Other) => Some(kept.ports),
+        (None, Cause::Power | Cause::Other) => None,
+    };
+    let ports = if let Some(ports) = believed {
+        ports
+    } else {
+        listen(chip);
+        // What was analog until now is sampled afresh by the second read.
+        let _ = chip.gpioa.idr().read();
+        let now = chip.gpioa.idr().read();
+        let somebody_is_fed = now.id1().bit_is_set() && now.id7().bit_is_set();
+        if somebody_is_fed { Ports::FED } else { Ports::NOTHING_FED }
     };
     // PA4 before all. Levels come first, so that no output glitches when it begins to drive.
     ports.drive_a(chip);
