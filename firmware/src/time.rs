@@ -1,7 +1,7 @@
 //! Time as the firmware knows it: whole milliseconds of a clock that the driver owns.
 //!
 //! The driver (chip or host) passes `now` in; nothing here reads a clock. An [`Instant`] has 32 bits, 49.7
-//! days: on a core without wide arithmetic 64 bits cost half the program again. It never wraps, so no
+//! days: on a core without wide arithmetic 64 bits made the image a quarter larger. It never wraps, so no
 //! comparison needs a wrap rule. Instead a driver whose clock has become [`Instant::LATE`] sets it back
 //! together with every instant that the machine holds ([`Machine::set_back`](crate::Machine::set_back));
 //! what is older than that is long ago, and stays so.
@@ -22,7 +22,7 @@ impl Instant {
     /// The instant at which the driver's clock began.
     pub const ZERO: Self = Self(0);
 
-    /// A driver's clock does not pass this: 24.8 days. It leaves room for any interval ahead.
+    /// A driver's clock does not pass this: 24.9 days. It leaves room for any interval ahead.
     pub const LATE: Self = Self(1 << 31);
     /// How far a driver sets its clock back then; half of that remains, and is long ago.
     pub const SET_BACK: Millis = Millis(1 << 30);

@@ -19,7 +19,7 @@ use stm32l0::stm32l0x1::Interrupt;
 
 use super::{Chip, pins};
 
-/// Stop mode is worth its uncertain clock if nothing is due for this long.
+/// Stop mode is worth its uncertain clock if nothing is due for this long [ms].
 const STOP_FROM: u32 = 30_000;
 /// MSI range 5, as after reset, in kHz.
 const MSI_KHZ: u16 = 2_097;
@@ -27,9 +27,9 @@ const MSI_KHZ: u16 = 2_097;
 const HALF_LAP: u32 = 15;
 /// Half a lap in milliseconds: 585 at 56 kHz, 1260 at 26 kHz. Anything far from it is a dead oscillator.
 const PLAUSIBLE: core::ops::Range<u32> = 450..1_600;
-/// The longest that TIM2 is asked to wait; its counter laps after 65.5 s.
+/// The longest that TIM2 is asked to wait [ms]; its counter laps after 65.5 s.
 const LONGEST: u32 = 60_000;
-/// The same while half a lap is not measured: a timer that does not run does not end a sleep, and the
+/// The same [ms] while half a lap is not measured: a timer that does not run does not end a sleep, and the
 /// watchdog is to be fed all the same.
 const LONGEST_UNMEASURED: u32 = 500;
 /// Polls of flags that come within a few cycles of the LSI, and of its start (0.2 ms).
@@ -71,7 +71,7 @@ impl<'a> Clock<'a> {
     }
 
     /// The time.
-    // Inlined, the image grows by 40 bytes.
+    // Inlined, the image grows by 84 bytes.
     #[inline(never)]
     pub(super) fn now(&mut self) -> Instant {
         let counter = self.counter();

@@ -24,7 +24,6 @@ unsafe extern "C" {
 union Vector {
     stack: *const u32,
     handler: extern "C" fn() -> !,
-    none: usize,
 }
 
 // SAFETY: the table is constant.

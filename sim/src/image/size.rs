@@ -72,6 +72,8 @@ impl Size {
             .and_then(|entries| stack::bound(base, flash, &functions, entries))
             .map_err(|error| {
                 Problem::bad(format!("{}: the stack has no bound: {error}", image.name()))
+                    .help("recursion, calls through pointers and frames of unknown size have none")
+                    .help("is it an image of this firmware, with its symbols?")
             })?;
         let is_panic = |name: &&String| PANIC.iter().any(|part| name.contains(part));
         Ok(Self {
@@ -112,8 +114,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<12} {:>8} {:>10} {:>8} {:>9}",
-            "", "used [B]", "budget [B]", "left [B]", "change"
+            "{:<12} {:>8} {:>10} {:>8} {:>10}",
+            "", "used [B]", "budget [B]", "left [B]", "change [B]"
         )?;
         for ((budget, used), (_, before)) in self.size.rows().into_iter().zip(self.release.rows()) {
             let left = i64::from(budget.limit) - i64::from(used);
@@ -121,22 +123,22 @@ impl fmt::Display for Report {
             let over = if left < 0 { "  over budget" } else { "" };
             writeln!(
                 f,
-                "{:<12} {used:>8} {:>10} {left:>8} {change:>+9}{over}",
+                "{:<12} {used:>8} {:>10} {left:>8} {change:>+10}{over}",
                 budget.what, budget.limit
             )?;
         }
         writeln!(f, "change: against the image that is checked in")?;
-        f.write_str("\nsections     ")?;
+        f.write_str("\nsections [B]   ")?;
         for (index, (name, bytes)) in self.size.sections.iter().enumerate() {
             write!(f, "{}{name} {bytes}", if index > 0 { ", " } else { "" })?;
         }
         let bound = &self.size.stack;
-        writeln!(f, "\nthread       {}", chain(&bound.thread))?;
+        writeln!(f, "\nthread [B]     {}", chain(&bound.thread))?;
         let exceptions = bound.exception_bytes();
-        writeln!(f, "exceptions   {exceptions}: a fault, and an NMI within it")?;
+        writeln!(f, "exceptions [B] {exceptions}: a fault, and an NMI within it")?;
         match self.size.panics.as_slice() {
-            [] => writeln!(f, "panic code   none"),
-            some => writeln!(f, "panic code   {}", some.join(", ")),
+            [] => writeln!(f, "panic code     none"),
+            some => writeln!(f, "panic code     {}", some.join(", ")),
         }
     }
 }

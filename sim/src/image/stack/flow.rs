@@ -193,18 +193,23 @@ impl<'a> Walk<'a> {
         if self.function.contains(target) {
             return self.go_on(target, &state);
         }
-        if !self.code.functions.contains_key(&target) {
-            return Err(Problem::JumpsOut { target }.into());
-        }
-        let callee = known.get(&target).ok_or(Stop::Needs(target))?;
-        self.note_call(target, &state);
-        if !callee.returns {
+        if !self.enter(target, &state, known)? {
             return Ok(());
         }
         if state.read(Register::LR, target) != Value::Initial(Register::LR) {
             return Err(Problem::ReturnsElsewhere.into());
         }
         self.leave(&state)
+    }
+
+    /// Another function is entered; whether it ever returns.
+    fn enter(&mut self, target: u32, state: &State, known: &Known) -> Result<bool, Stop> {
+        if !self.code.functions.contains_key(&target) {
+            return Err(Problem::JumpsOut { target }.into());
+        }
+        let callee = known.get(&target).ok_or(Stop::Needs(target))?;
+        self.note_call(target, state);
+        Ok(callee.returns)
     }
 
     fn call(
@@ -214,12 +219,7 @@ impl<'a> Walk<'a> {
         mut state: State,
         known: &Known,
     ) -> Result<(), Stop> {
-        if !self.code.functions.contains_key(&target) {
-            return Err(Problem::JumpsOut { target }.into());
-        }
-        let callee = known.get(&target).ok_or(Stop::Needs(target))?;
-        self.note_call(target, &state);
-        if !callee.returns {
+        if !self.enter(target, &state, known)? {
             return Ok(());
         }
         state.returned_to();
