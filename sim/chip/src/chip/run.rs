@@ -1,0 +1,309 @@
+//! How the chip runs: from one event to the next.
+
+use super::types::Spent;
+use super::{Chip, FaultInfo, ResetCause, State, Stopped};
+use crate::core::{Depth, Exit, Fault, Nvm, Register};
+use crate::nvm::Begun;
+use crate::options::OnEntry;
+use crate::pin::Pin;
+use crate::pwr::DeepSleep;
+use crate::report::Finding;
+use crate::time::Time;
+
+impl Chip {
+    /// Runs to `until`, exclusive: all instructions that begin before it. Comes back earlier for
+    /// whatever [`Stopped`] tells, at [`Chip::now`].
+    pub fn run(&mut self, until: Time) -> Stopped {
+        loop {
+            if let Some((at, told)) = self.pending {
+                if at > until {
+                    self.pass(until);
+                    return Stopped::Until;
+                }
+                self.pending = None;
+                self.pass(at);
+                match told {
+                    Stopped::Pins | Stopped::Reset(_) => self.publish_pins(),
+                    Stopped::Until
+                    | Stopped::NvmBegan
+                    | Stopped::NvmDone
+                    | Stopped::Fault(_)
+                    | Stopped::Lockup(_)
+                    | Stopped::Instructions
+                    | Stopped::Breakpoint => {}
+                }
+                return told;
+            }
+            if self.now >= until {
+                return Stopped::Until;
+            }
+            match self.state {
+                State::Off | State::Held => self.pass(until),
+                State::Starting(at) => self.start(at, until),
+                State::Running => self.run_core(until),
+                State::Stopped | State::Standby => self.sleep_deeply(until),
+                State::Waking(at) => self.wake(at, until),
+            }
+        }
+    }
+
+    /// Waits for the end of a reset, and starts.
+    fn start(&mut self, at: Time, until: Time) {
+        if at > until {
+            self.pass(until);
+            return;
+        }
+        self.pass(at);
+        self.state = State::Running;
+        self.system.rcc.start_core(at, self.core.cycle());
+        self.system.begin(at);
+        self.core.reset(&mut self.memory, &mut self.system);
+        self.system.advance(self.core.cycle(), at);
+    }
+
+    /// The core's clock runs: executes, sleeps or stalls up to the next event, at most to `until`.
+    fn run_core(&mut self, until: Time) {
+        let horizon = self.system.rcc.core.first_from(until);
+        loop {
+            let cycle = self.core.cycle();
+            let next = self.system.next_cycle();
+            if cycle >= next {
+                let now = self.system.time_of(cycle);
+                self.happen(cycle, now, until);
+                return;
+            }
+            if cycle >= horizon {
+                self.pass(until);
+                return;
+            }
+            let next = next.min(horizon);
+            // Time without instructions is accounted for before there are any.
+            let before = self.running();
+            if before != Spent::Run {
+                self.reach(until, before);
+            }
+            let exit = self.core.run(&mut self.memory, &mut self.system, next);
+            self.stalled = exit == Exit::Stalled;
+            match exit {
+                Exit::Until => {}
+                Exit::Wrote => {
+                    if self.wrote(until) {
+                        return;
+                    }
+                }
+                Exit::Asleep(depth) => {
+                    self.usage.sleeps += u64::from(before != Spent::Sleep && depth == Depth::Sleep);
+                    self.sleep(depth, next, until);
+                    return;
+                }
+                Exit::Stalled => {
+                    self.reach(until, Spent::Run);
+                    self.core.idle_until(next);
+                    self.reach(until, Spent::Stalled);
+                }
+                Exit::ResetRequest => {
+                    let now = self.reach(until, Spent::Run);
+                    self.reset_itself(now, ResetCause::Software);
+                    return;
+                }
+                Exit::Fault(fault) => {
+                    let told = Stopped::Fault(self.fault_info(&fault));
+                    self.tell(until, told);
+                    return;
+                }
+                Exit::Lockup(fault) => {
+                    if !self.lockup_told {
+                        self.lockup_told = true;
+                        let told = Stopped::Lockup(self.fault_info(&fault));
+                        self.tell(until, told);
+                        return;
+                    }
+                    self.core.idle_until(next);
+                }
+                Exit::Instructions => {
+                    self.tell(until, Stopped::Instructions);
+                    return;
+                }
+                Exit::Breakpoint => {
+                    self.tell(until, Stopped::Breakpoint);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The time that the core has reached; [`Chip::now`] follows, but not beyond `until`.
+    fn reach(&mut self, until: Time, on: Spent) -> Time {
+        let now = self.system.time_of(self.core.cycle());
+        self.spend(now.min(until), on);
+        now
+    }
+
+    /// Something is to be told at the time that the core has reached.
+    fn tell(&mut self, until: Time, told: Stopped) {
+        let now = self.reach(until, Spent::Run);
+        self.pending = Some((now, told));
+    }
+
+    fn fault_info(&self, fault: &Fault) -> FaultInfo {
+        FaultInfo {
+            cause: fault.cause,
+            pc: fault.pc,
+            address: fault.address,
+            lr: self.core.register(Register::Core(14)),
+            sp: self.core.register(Register::Core(13)),
+        }
+    }
+
+    /// Something was written: what comes of it? Tells whether the run has to be looked at anew.
+    fn wrote(&mut self, until: Time) -> bool {
+        self.send_events();
+        if self.system.pins_changed {
+            self.system.pins_changed = false;
+            if Pin::ALL.iter().any(|&pin| self.system.pin(pin) != self.pins[pin.index()]) {
+                self.tell(until, Stopped::Pins);
+                return true;
+            }
+        }
+        if !std::mem::replace(&mut self.system.attention, false) {
+            return false;
+        }
+        if let Some(cause) = self.system.take_reset_request() {
+            let now = self.reach(until, Spent::Run);
+            self.reset_itself(now, cause);
+            return true;
+        }
+        if let Some(request) = self.system.nvm.take_request() {
+            let now = self.system.time_of(self.core.cycle());
+            let (options, timing) = (self.system.options, self.system.timing);
+            let flash = self.memory.flash();
+            match self.system.nvm.begin(request, flash, &options, now, &timing) {
+                Begun::Running => {
+                    self.usage.nvm_operations += 1;
+                    self.core.set_nvm(Nvm::Busy);
+                    self.tell(until, Stopped::NvmBegan);
+                }
+                Begun::Refused => self.system.note(Finding::Refused, request.address, 0),
+                Begun::Unmodelled => self.system.note(Finding::UnmodelledMode, request.address, 0),
+            }
+            self.system.memory_changed();
+            return true;
+        }
+        if self.system.nvm.take_option_load() {
+            let now = self.reach(until, Spent::Run);
+            self.reset_itself(now, ResetCause::OptionLoad);
+            return true;
+        }
+        self.core.set_wait_states(self.system.nvm.wait_states());
+        self.memory.at_zero = self.system.syscfg.at_zero();
+        // The core's clock may be another one.
+        true
+    }
+
+    /// What is due by this cycle and time happens. [`Chip::now`] follows, but not beyond `until`.
+    fn happen(&mut self, cycle: u64, now: Time, until: Time) {
+        let now = now.max(self.now);
+        self.system.advance(cycle, now);
+        self.send_events();
+        if let Some(cause) = self.system.take_reset_request() {
+            self.pass(now.min(until));
+            self.reset_itself(now, cause);
+            return;
+        }
+        if self.system.nvm.ends() <= now
+            && let Some(operation) = self.system.nvm.finish()
+        {
+            self.program(&operation, |_, new| new);
+            self.core.set_nvm(Nvm::Ready);
+            self.system.memory_changed();
+            self.pending = Some((now, Stopped::NvmDone));
+        }
+    }
+
+    /// The chip resets itself; that is told at `now`, which may be a little ahead.
+    fn reset_itself(&mut self, now: Time, cause: ResetCause) {
+        let pins = self.pins;
+        self.enter_reset(now, cause, self.tear);
+        self.pins = pins;
+        self.pending = Some((now, Stopped::Reset(cause)));
+    }
+
+    /// WFI or WFE, and nothing wakes: Sleep, Stop or Standby.
+    fn sleep(&mut self, depth: Depth, next: u64, until: Time) {
+        let now = self.reach(until, Spent::Run);
+        let deep = match depth {
+            // The hardware waits for the end of an operation before it stops clocks.
+            Depth::Deep if self.operation().is_none() => self.system.pwr.deep_sleep(),
+            Depth::Sleep | Depth::Deep => {
+                self.core.idle_until(next);
+                self.reach(until, Spent::Sleep);
+                return;
+            }
+        };
+        let options = &self.system.options;
+        let on_entry = match deep {
+            DeepSleep::Stop => options.stop,
+            DeepSleep::Standby => options.standby,
+        };
+        match (on_entry, deep) {
+            (OnEntry::Reset, _) => self.reset_itself(now, ResetCause::LowPower),
+            (OnEntry::Enter, DeepSleep::Stop) => {
+                self.usage.stops += 1;
+                self.system.enter_stop(now);
+                self.state = State::Stopped;
+            }
+            (OnEntry::Enter, DeepSleep::Standby) if self.system.pwr.has_wake_up_flag() => {
+                self.reset_itself(now, ResetCause::StandbyExit);
+            }
+            (OnEntry::Enter, DeepSleep::Standby) => {
+                self.system.enter_standby(now);
+                self.lose_ram();
+                self.state = State::Standby;
+                self.pending = Some((now, Stopped::Pins));
+            }
+        }
+    }
+
+    /// Stop or Standby: nothing but the LSI's domain goes on.
+    fn sleep_deeply(&mut self, until: Time) {
+        let cycle = self.core.cycle();
+        if self.state == State::Standby {
+            if self.system.rtc_wakes() {
+                let now = self.now;
+                self.reset_itself(now, ResetCause::StandbyExit);
+                return;
+            }
+        } else if self.core.try_wake(&self.system) {
+            let delay = self.system.pwr.reference_delay(&self.system.timing);
+            let after = self.system.timing.stop_wake_up.saturating_add(delay);
+            self.state = State::Waking(self.now.after(after));
+            return;
+        }
+        let next = self.system.next_time();
+        if next > until {
+            self.pass(until);
+            return;
+        }
+        self.pass(next);
+        let now = self.now;
+        self.happen(cycle, now, until);
+    }
+
+    /// Stop is over: the clock comes back at `at`. What happens meanwhile, happens.
+    fn wake(&mut self, at: Time, until: Time) {
+        let next = self.system.next_time();
+        if next <= at.min(until) {
+            self.pass(next);
+            let (cycle, now) = (self.core.cycle(), self.now);
+            self.happen(cycle, now, until);
+            return;
+        }
+        if at > until {
+            self.pass(until);
+            return;
+        }
+        self.pass(at);
+        self.system.leave_stop(at, self.core.cycle());
+        self.state = State::Running;
+    }
+}

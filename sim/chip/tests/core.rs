@@ -1,0 +1,9 @@
+//! The core from outside: cycles, exceptions and sleep, and that skipping changes nothing.
+
+mod assembler;
+#[path = "core/cycles.rs"]
+mod cycles;
+#[path = "core/exceptions.rs"]
+mod exceptions;
+#[path = "core/skipping.rs"]
+mod skipping;
