@@ -38,6 +38,10 @@ impl Read {
 }
 
 /// Peripherals, EEPROM, system memory, option bytes.
+///
+/// Addresses are those of the devices: what the program accesses through the alias at zero arrives here
+/// with the address of the memory that is seen there. Reads of flash and RAM never arrive, nor anything in
+/// the core's private space (0xE000_0000 to 0xE00F_FFFF).
 pub trait Bus {
     /// Tells which instruction makes the access that follows; for an exception's frame, the one that
     /// was interrupted.
@@ -45,7 +49,10 @@ pub trait Bus {
         let _ = pc;
     }
 
-    /// Reads at an aligned address.
+    /// Reads at an aligned address. Instructions outside flash and RAM are fetched by it too, as
+    /// half-words.
+    ///
+    /// Turns of a polling loop that the core skips do not arrive: whoever counts reads counts fewer.
     ///
     /// # Errors
     /// Nobody answers.
@@ -59,6 +66,7 @@ pub trait Bus {
     fn write(&mut self, address: u32, width: Width, value: u32, cycle: u64)
     -> Result<(), BusFault>;
 
-    /// The interrupt lines that are high, bit `n` for interrupt `n`. Asked after every access.
+    /// The interrupt lines that are high, bit `n` for interrupt `n`. Asked at the start of each run and
+    /// after every access; whoever raises a line by itself asks the core to stop at that cycle.
     fn lines(&self) -> u32;
 }

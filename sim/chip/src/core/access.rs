@@ -262,7 +262,7 @@ impl Core {
             return None;
         }
         // What is loaded before a fault is dropped: the handler finds the registers as they were.
-        let mut loaded = self.r;
+        let mut loaded = self.r.all();
         let mut at = address;
         for (number, register) in loaded.iter_mut().enumerate() {
             if list >> number & 1 == 0 {
@@ -278,7 +278,9 @@ impl Core {
             self.hot.cycle += 1;
             at = at.wrapping_add(4);
         }
-        self.r = loaded;
+        for (number, value) in (0..).zip(loaded) {
+            self.r[number] = value;
+        }
         self.hot.cycle += 1;
         Some(())
     }

@@ -6,7 +6,7 @@
 //! unpredictable are decoded as their neighbours are (a reserved "should be zero" bit is ignored).
 //!
 //! Operands are as near to use as they can be without knowing the address: offsets are scaled, and those
-//! of branches and literals already contain the 4 bytes that the program counter reads ahead. Absolute
+//! of branches and literals already contain what the program counter reads ahead. Absolute
 //! addresses are never stored, since the same flash is seen at two of them.
 
 /// A decoded instruction: what to do and to which registers.
@@ -88,7 +88,7 @@ pub enum Instruction {
     Rev { d: u8, m: u8 },
     Rev16 { d: u8, m: u8 },
     Revsh { d: u8, m: u8 },
-    // Branches; offsets count from the instruction itself.
+    // Branches; offsets count from the next instruction, that of BL from itself.
     Beq { offset: i16 },
     Bne { offset: i16 },
     Bcs { offset: i16 },
@@ -198,7 +198,7 @@ pub const fn decode(first: u16, second: u16) -> Instruction {
         0b11001 => I::Ldm { n: r8, count, list: imm8 as u16 },
         0b11010 | 0b11011 => conditional(first),
         // Eleven bits of signed half-words: shifted up to the sign, and back to bytes.
-        0b11100 => I::B { offset: (((first << 5) as i16) >> 4) + 4 },
+        0b11100 => I::B { offset: (((first << 5) as i16) >> 4) + 2 },
         _ => wide(first, second),
     }
 }
@@ -297,7 +297,7 @@ const fn hint(first: u16) -> Instruction {
 const fn conditional(first: u16) -> Instruction {
     use Instruction as I;
     use System as S;
-    let offset = (first as u8 as i8) as i16 * 2 + 4;
+    let offset = (first as u8 as i8) as i16 * 2 + 2;
     match (first >> 8) & 15 {
         0 => I::Beq { offset },
         1 => I::Bne { offset },

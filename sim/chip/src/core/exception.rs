@@ -6,7 +6,7 @@
 //!
 //! Cycles: the entry takes the 15 cycles from the interrupt to the first instruction of its handler that
 //! the Technical Reference Manual (3.6.1) gives as the worst case. For return and tail-chaining the manual
-//! gives no figures; 13 in all (the branch included) and 6 more are assumed, as measured on siblings.
+//! gives no figures; 13 in all (the branch included) and 6 more are assumed.
 //!
 //! Where the architecture is unpredictable (EXC_RETURN values that do not fit the state), the core faults.
 
@@ -244,9 +244,9 @@ impl Core {
             return self.fail_return(FaultCause::InvalidReturn, exc_return, exc_return);
         }
         self.select_stack(process);
-        [self.r[0], self.r[1], self.r[2], self.r[3]] = [r0, r1, r2, r3];
-        self.r[12] = r12;
-        self.r[14] = lr;
+        for (number, value) in [(0, r0), (1, r1), (2, r2), (3, r3), (12, r12), (14, lr)] {
+            self.r[number] = value;
+        }
         self.set_sp(frame.wrapping_add(32 | (xpsr >> 7 & 4)));
         self.set_flags(xpsr);
         self.thumb = xpsr & 1 << 24 != 0;
@@ -351,12 +351,12 @@ impl Core {
                 match d {
                     13 => self.set_sp(value),
                     15 => {}
-                    _ => self.r[usize::from(d & 15)] = value,
+                    _ => self.r[d] = value,
                 }
                 (3, 4)
             }
             System::Msr { n, register } => {
-                self.set_special_register(register, self.r[usize::from(n & 15)]);
+                self.set_special_register(register, self.r[n]);
                 (3, 4)
             }
             System::Undefined => return self.raise(FaultCause::Undefined, None),

@@ -29,19 +29,18 @@ macro_rules! cold {
 }
 
 impl Core {
-    /// Executes from flash seen at `base`, until the deadline or until the program leaves it. Without
+    /// Executes from flash seen at `BASE`, until the deadline or until the program leaves it. Without
     /// `QUICK` data in flash are left to the cold path and wait states are charged.
     #[inline(never)]
-    pub(super) fn run_flash<B: Bus, const QUICK: bool>(
+    pub(super) fn run_flash<B: Bus, const QUICK: bool, const BASE: u32>(
         &mut self,
         memory: &mut Memory,
         bus: &mut B,
-        base: u32,
     ) {
         let code = std::sync::Arc::clone(&memory.code);
         let mut hot = self.hot;
         while hot.cycle < hot.deadline {
-            let index = (hot.pc.wrapping_sub(base) >> 1) as usize;
+            let index = (hot.pc.wrapping_sub(BASE) >> 1) as usize;
             let Some(instruction) = code.get(index) else { break };
             if !QUICK && hot.pc | 3 != hot.fetched {
                 hot.fetched = hot.pc | 3;
@@ -84,12 +83,12 @@ impl Core {
 
     #[inline(always)]
     fn reg(&self, number: u8) -> u32 {
-        self.r[usize::from(number & 15)]
+        self.r[number]
     }
 
     #[inline(always)]
     fn set(&mut self, number: u8, value: u32) {
-        self.r[usize::from(number & 15)] = value;
+        self.r[number] = value;
     }
 
     #[inline(always)]

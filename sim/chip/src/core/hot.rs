@@ -70,9 +70,9 @@ impl Hot {
 
     #[inline(always)]
     pub(super) fn branch(&mut self, taken: bool, offset: i16) {
-        // The caller adds the 2 bytes and the cycle of an instruction that goes straight on.
+        // The caller adds the 2 bytes and the cycle that every branch has.
         if taken {
-            self.pc = self.pc.wrapping_add(offset as u32).wrapping_sub(2);
+            self.pc = self.pc.wrapping_add(offset as u32);
             self.cycle += 1;
         }
     }

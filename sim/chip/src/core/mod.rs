@@ -22,6 +22,7 @@ mod exception;
 mod execute;
 mod hot;
 mod nvic;
+mod registers;
 mod scs;
 mod skip;
 mod systick;
@@ -32,6 +33,7 @@ use exception::Entry;
 pub use exception::{Fault, FaultCause};
 use hot::Hot;
 use nvic::Nvic;
+use registers::Registers;
 pub use scs::ReservedWrite;
 use scs::Scs;
 use skip::Skip;
@@ -40,18 +42,19 @@ pub use skip::Skipping;
 /// Why [`Core::run`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The cycle asked for is reached.
+    /// The cycle asked for is reached; the core may be asleep ([`Core::asleep`]).
     Until,
     /// Something was written on the bus. The instruction is complete.
     Wrote,
     /// WFI, WFE or SLEEPONEXIT, and nothing that would wake it. Time passes by [`Core::idle_until`].
     Asleep(Depth),
-    /// The flash or EEPROM is needed and busy ([`Core::set_nvm_busy`]). The instruction has not begun.
+    /// The flash or EEPROM is needed and busy ([`Core::set_nvm`]). The instruction has not begun.
     /// Time passes by [`Core::idle_until`].
     Stalled,
     /// AIRCR.SYSRESETREQ was written. The embedder resets the chip.
     ResetRequest,
-    /// An instruction faulted: registers are as it found them, and the HardFault handler runs next.
+    /// An instruction faulted: registers are as it found them, and the HardFault handler runs next. A
+    /// multiple store may have written something to the bus before.
     Fault(Fault),
     /// A fault where no handler can run. Only a reset ends it.
     Lockup(Fault),
@@ -111,8 +114,7 @@ pub enum Register {
 #[derive(Clone, Debug)]
 pub struct Core {
     hot: Hot,
-    /// R0 to R12, the SP in use, the LR; the last is scratch.
-    r: [u32; 16],
+    r: Registers,
     /// The stack pointer that is not in use.
     other_sp: u32,
     /// CONTROL.SPSEL: the SP in use is the process stack's. Never in a handler.
@@ -174,7 +176,7 @@ impl Core {
                 instructions: 0,
                 fetched: 0,
             },
-            r: [0; 16],
+            r: Registers::new(),
             other_sp: 0,
             process_stack: false,
             ipsr: 0,
@@ -321,8 +323,10 @@ impl Core {
         if region == FLASH && offset < memory.flash().len() {
             match (self.nvm, self.wait_states) {
                 (Nvm::Busy, _) => self.stall(),
-                (Nvm::Ready, 0) => self.run_flash::<B, true>(memory, bus, base),
-                (Nvm::Ready, _) => self.run_flash::<B, false>(memory, bus, base),
+                (Nvm::Ready, 0) if base == FLASH => self.run_flash::<B, true, FLASH>(memory, bus),
+                (Nvm::Ready, _) if base == FLASH => self.run_flash::<B, false, FLASH>(memory, bus),
+                // The alias is for start-up code: one form of the loop does.
+                (Nvm::Ready, _) => self.run_flash::<B, false, 0>(memory, bus),
             }
         } else if region == RAM && offset < memory.ram.len() {
             self.run_ram(memory, bus, base);
@@ -455,7 +459,8 @@ impl Core {
     pub fn register(&self, register: Register) -> u32 {
         match register {
             Register::Core(15) => self.hot.pc,
-            Register::Core(number) => self.r.get(usize::from(number)).copied().unwrap_or(0),
+            Register::Core(number @ 0..=14) => self.r[number],
+            Register::Core(16..) => 0,
             Register::Xpsr => self.xpsr(),
             Register::Msp if self.process_stack => self.other_sp,
             Register::Psp if !self.process_stack => self.other_sp,
@@ -471,7 +476,7 @@ impl Core {
         match register {
             Register::Core(13) => self.set_sp(value),
             Register::Core(15) => self.hot.pc = value & !1,
-            Register::Core(number @ (0..=12 | 14)) => self.r[usize::from(number)] = value,
+            Register::Core(number @ (0..=12 | 14)) => self.r[number] = value,
             Register::Core(16..) => {}
             Register::Xpsr => {
                 self.set_flags(value);
@@ -534,7 +539,7 @@ impl Core {
 
     fn select_stack(&mut self, process: bool) {
         if process != self.process_stack {
-            std::mem::swap(&mut self.r[13], &mut self.other_sp);
+            std::mem::swap(&mut self.r[13u8], &mut self.other_sp);
             self.process_stack = process;
             self.set_sp(self.r[13]);
         }

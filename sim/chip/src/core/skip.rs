@@ -124,7 +124,7 @@ impl Core {
             // The other bits are what the last sum left there.
             v: self.hot.v >> 31,
             fetched: self.hot.fetched,
-            r: self.r,
+            r: self.r.all(),
             other_sp: self.other_sp,
             process_stack: self.process_stack,
             ipsr: self.ipsr,

@@ -131,3 +131,82 @@ impl SysTick {
         self.count_flag
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The timer as the manual tells it, count by count.
+    struct Model {
+        control: u32,
+        flag: bool,
+        reload: u32,
+        value: u32,
+    }
+
+    impl Model {
+        /// One count; whether the exception becomes pending.
+        fn count(&mut self) -> bool {
+            if self.value == 0 {
+                self.value = self.reload;
+                return false;
+            }
+            self.value -= 1;
+            let zero = self.value == 0;
+            self.flag |= zero;
+            zero && self.control & TICKINT != 0
+        }
+    }
+
+    #[test]
+    fn counting_at_once_is_counting_one_by_one() {
+        let mut random = 1u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % limit
+        };
+        let mut timer = SysTick::new();
+        let mut model = Model { control: 0, flag: false, reload: 0, value: 0 };
+        let (mut cycle, mut pended) = (0, 0);
+        for _ in 0..20_000 {
+            let to = cycle + below(40);
+            let mut expected = false;
+            let mut next = None;
+            for at in cycle + 1..=to {
+                let counts = model.control & CLKSOURCE != 0 || at % 8 == 0;
+                if model.control & ENABLE != 0 && counts && model.count() {
+                    next = next.or(Some(at));
+                    expected = true;
+                }
+            }
+            // The event is known beforehand.
+            let event = timer.next_event();
+            assert_eq!(event <= to, next.is_some());
+            assert!(next.is_none_or(|at| at == event));
+            assert_eq!(timer.advance(to), expected);
+            assert_eq!((timer.value(), timer.count_flag()), (model.value, model.flag));
+            pended += u32::from(expected);
+            cycle = to;
+            match below(24) {
+                0 => {
+                    model.control = below(8) as u32;
+                    timer.set_control(model.control);
+                }
+                1 | 2 => {
+                    model.reload = below(12) as u32;
+                    timer.set_reload(model.reload);
+                }
+                3 => {
+                    (model.value, model.flag) = (0, false);
+                    timer.clear_value();
+                }
+                4 => {
+                    model.flag = false;
+                    timer.clear_count_flag();
+                }
+                _ => {}
+            }
+        }
+        assert!(pended > 1000, "{pended}");
+    }
+}
