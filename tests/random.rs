@@ -76,12 +76,16 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (1u64..15).prop_map(|ms| Act::Noise {
             pin: Pin::PiRequest,
             lasting: Nanos::from_millis(ms),
+            count: 1,
+            every: Nanos::ZERO,
         }),
         1 => (noise, 1u64..15_000).prop_map(|(pin, us)| Act::Noise {
             pin,
             lasting: Nanos::from_micros(us),
+            count: 1,
+            every: Nanos::ZERO,
         }),
-        1 => Just(Act::McuReset { cause: ResetCause::Watchdog, ram: Ram::Kept }),
+        1 => Just(Act::McuReset { cause: ResetCause::Watchdog, ram: Ram::Kept, after_instructions: None }),
     ]
 }
 

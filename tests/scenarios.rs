@@ -1,16 +1,26 @@
-//! One test per scenario file: it passes, and its timeline and verdict are as reviewed.
+//! One test per scenario file and level: it passes, its timeline and verdict are as reviewed, and the
+//! levels agree.
 //!
-//! The snapshots under `tests/snapshots/scenarios/` are the reviewed text. After a change that is
+//! The snapshots under `tests/snapshots/scenarios/` are the reviewed text. There is one for each
+//! scenario: the host level's or, where a stimulus needs a chip, the chip level's. After a change that is
 //! meant to move them: `INSTA_UPDATE=always cargo test --test scenarios`, then read the diff.
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
-use holdup::scenario;
-use holdup::suite;
+use holdup::dut::chip::{ChipLevel, INSTRUCTIONS};
+use holdup::scenario::{self, LevelKind, Scenario};
+use holdup::suite::{self, Level, Ran};
 use holdup::verdict::Status;
-use holdup::view;
+use holdup::{image, view};
 use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The release image, made ready once.
+static CHIP: LazyLock<Level> = LazyLock::new(|| Level::Chip {
+    name: "chip".to_owned(),
+    chip: Box::new(ChipLevel::new(&image::release(), INSTRUCTIONS)),
+});
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -22,16 +32,28 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trials = files.into_iter().map(|(file, name)| {
-        let root = root.clone();
-        Trial::test(name, move || check(&file, &root))
+    let trials = files.into_iter().flat_map(|(file, name)| {
+        let [on_host, on_chip] = [(file.clone(), root.clone()), (file, root.clone())];
+        [
+            Trial::test(name.clone(), move || reviewed(load(&on_host.0, &on_host.1)?)),
+            Trial::test(format!("{name} on both levels"), move || {
+                agrees(load(&on_chip.0, &on_chip.1)?)
+            }),
+        ]
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-fn check(file: &Path, root: &Path) -> Result<(), Failed> {
-    let scenario = scenario::load(file, root).map_err(|problems| problems.to_string())?;
-    let ran = suite::run(scenario);
+fn load(file: &Path, root: &Path) -> Result<Scenario, Failed> {
+    Ok(scenario::load(file, root).map_err(|problems| problems.to_string())?)
+}
+
+/// It passes, and tells what was reviewed.
+fn reviewed(scenario: Scenario) -> Result<(), Failed> {
+    let ran = match scenario.only_on().map(|only| only.level) {
+        None | Some(LevelKind::Host) => suite::run(scenario),
+        Some(LevelKind::Chip) => suite::run_on(&CHIP, scenario),
+    };
     let text = view::text::full(&ran);
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(
@@ -41,8 +63,26 @@ fn check(file: &Path, root: &Path) -> Result<(), Failed> {
     settings.set_omit_expression(true);
     let name = ran.scenario.name.replace('/', "__");
     settings.bind(|| insta::assert_snapshot!(name, text));
+    passed(&ran)
+}
+
+fn passed(ran: &Ran) -> Result<(), Failed> {
     match ran.status() {
         Status::Passed => Ok(()),
-        Status::Failed | Status::Invalid => Err(text.into()),
+        Status::Failed | Status::Invalid | Status::Skipped => Err(view::text::full(ran).into()),
     }
+}
+
+/// On the chip it passes as well, and nothing but the clocks' errors tells the levels apart.
+fn agrees(scenario: Scenario) -> Result<(), Failed> {
+    if scenario.only_on().is_some() {
+        // The snapshot is all there is.
+        return Ok(());
+    }
+    let compared = suite::compare_on([&Level::Host, &CHIP], scenario);
+    passed(&compared.runs[1])?;
+    if compared.differs() {
+        return Err(view::compare::brief(&compared).into());
+    }
+    Ok(())
 }

@@ -7,23 +7,28 @@
 //! A Pi that is running at time zero got there: the bench plugs the board in, lets the firmware start
 //! it, waits a minute and only then begins to record.
 
+mod instant;
+mod nets;
+mod record;
 mod stimuli;
+mod stuck;
 
-use firmware::signals::{InputLevels, StatusLed};
+use firmware::signals::InputLevels;
 
+use nets::Nets;
 use stimuli::Follow;
+use stuck::Stuck;
 
+use crate::dut::chip::{ChipLevel, Unsuitable};
 use crate::dut::host::Host;
-use crate::dut::{Dut, Note, OutputPins};
+use crate::dut::{DeviceReport, Dut, OutputPins, Thresholds};
 use crate::kernel::{Key, Queue, Rank};
 use crate::parts;
 use crate::plant::supercap::Supercap;
-use crate::plant::{Driven, Plant, Wiring};
+use crate::plant::{Plant, Wiring};
 use crate::quantity::Nanos;
-use crate::scenario::{Expect, Pin, Scenario, StartEeprom, StartPi, Stimulus, When, Window};
-use crate::timeline::{
-    self, Entry, Event, Mcu, Moment, Pi as Phase, Plug, SupplyEnable, SupplyGood, Timeline, What,
-};
+use crate::scenario::{Expect, Scenario, StartEeprom, StartPi, Stimulus, When, Window};
+use crate::timeline::{Event, Mcu, Moment, Pi as Phase, Plug, Timeline};
 
 /// How long the Pi has been running at time zero.
 const WARM: Nanos = Nanos::from_secs(60);
@@ -73,13 +78,21 @@ pub struct Run {
     pub effects: Vec<Effect>,
     /// Every loss of the supply.
     pub losses: Vec<Loss>,
+    /// What is to be told of the device; `None` if it has nothing of the kind.
+    pub device: Option<DeviceReport>,
+    /// How long the board had been running at time zero.
+    pub warm_up: Nanos,
+    /// When the run ended: the scenario's end, or when the device did.
+    pub end: Nanos,
     /// Kernel events that were processed, warm-up included.
     pub steps: u64,
 }
 
 /// A run that could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunError {
+    /// The image cannot run this scenario.
+    Unsuitable(Unsuitable),
     /// The Pi was to be running at time zero and never got there.
     NeverRunning {
         /// What it was doing instead.
@@ -100,6 +113,7 @@ pub enum RunError {
 impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Unsuitable(why) => why.fmt(f),
             Self::NeverRunning { phase } => write!(
                 f,
                 "the Pi was to be running at the start, but with these parts it is {} after {} s of \
@@ -131,6 +145,15 @@ pub fn run_on_host(scenario: &Scenario) -> Result<Run, RunError> {
     run(scenario, &mut host)
 }
 
+/// Runs a scenario on the chip level.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn run_on_chip(scenario: &Scenario, level: &ChipLevel) -> Result<Run, RunError> {
+    let mut device = level.device(scenario).map_err(RunError::Unsuitable)?;
+    run(scenario, &mut device)
+}
+
 /// Runs a scenario on a device under test that has no supply yet.
 ///
 /// # Errors
@@ -139,11 +162,14 @@ pub fn run(scenario: &Scenario, dut: &mut dyn Dut) -> Result<Run, RunError> {
     let mut bench = Bench::new(scenario, dut);
     bench.begin()?;
     let end = bench.zero.saturating_add(scenario.end);
-    while let Some((at, happening)) = bench.queue.run_until(end) {
+    while !bench.ended
+        && let Some((at, happening)) = bench.next(end)
+    {
         bench.happen(at, happening)?;
     }
+    let end = if bench.ended { bench.queue.now() } else { end };
     bench.instant(end, |_, _| {})?;
-    Ok(bench.finish())
+    Ok(bench.finish(end))
 }
 
 /// What the queue holds.
@@ -151,6 +177,8 @@ pub fn run(scenario: &Scenario, dut: &mut dyn Dut) -> Result<Run, RunError> {
 enum Happening {
     Plant,
     Dut,
+    /// A net that nobody drives falls to its pull.
+    Net,
     Stimulus(usize),
     /// A later part of a stimulus.
     Follow(usize, Follow),
@@ -173,16 +201,31 @@ struct Bench<'a> {
     plant: Plant,
     queue: Queue<Happening>,
     plant_due: Option<(Nanos, Key)>,
-    dut_due: Option<(Nanos, Key)>,
+    /// When the device acts by itself; taken once it did.
+    dut_due: Option<Nanos>,
+    dut_key: Option<Key>,
     /// Time zero of the scenario on the queue's clock.
     zero: Nanos,
     recording: bool,
     inputs: Option<InputLevels>,
     pins: OutputPins,
+    nets: Nets,
+    /// When a net that nobody drives falls to its pull.
+    net_due: Option<Nanos>,
     mcu: Mcu,
     /// The microcontroller's supply is held off by a stimulus, and for how long after the cut.
     write_cut: Option<(usize, Nanos)>,
     mcu_held_off: bool,
+    /// The stimulus whose reset waits for its instruction.
+    armed_reset: Option<usize>,
+    /// How many stimuli pull NRST low.
+    nrst_held: u32,
+    stuck: Vec<Stuck>,
+    /// The supply that the device knows of, and the one it waits for.
+    told_supply: Option<u32>,
+    watch: Option<Thresholds>,
+    /// The device does nothing any more.
+    ended: bool,
     watches: Vec<Watch>,
     /// How often each watched event has happened.
     counts: Vec<(Event, u32)>,
@@ -220,13 +263,22 @@ impl<'a> Bench<'a> {
             queue: Queue::default(),
             plant_due: None,
             dut_due: None,
+            dut_key: None,
             zero: Nanos::ZERO,
             recording: false,
             inputs: None,
             pins: OutputPins::default(),
+            nets: Nets::default(),
+            net_due: None,
             mcu: Mcu::Off,
             write_cut: None,
             mcu_held_off: false,
+            armed_reset: None,
+            nrst_held: 0,
+            stuck: Vec::new(),
+            told_supply: None,
+            watch: None,
+            ended: false,
             watches: Vec::new(),
             counts: Vec::new(),
             journal,
@@ -236,6 +288,9 @@ impl<'a> Bench<'a> {
                 resolved: Vec::new(),
                 effects: vec![Effect::NeverDue; scenario.stimuli.len()],
                 losses: Vec::new(),
+                device: None,
+                warm_up: Nanos::ZERO,
+                end: scenario.end,
                 steps: 0,
             },
         }
@@ -244,7 +299,9 @@ impl<'a> Bench<'a> {
     /// Brings everything to time zero and starts recording.
     fn begin(&mut self) -> Result<(), RunError> {
         self.instant(Nanos::ZERO, |_, _| {})?;
-        if self.scenario.start.pi == StartPi::Running {
+        if self.scenario.start.pi == StartPi::Off {
+            self.start_up()?;
+        } else {
             self.warm_up()?;
             if let Some(volts) = self.scenario.start.caps {
                 self.instant(self.zero, |bench, _| {
@@ -272,11 +329,35 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// A device that takes time to start has started at time zero.
+    fn start_up(&mut self) -> Result<(), RunError> {
+        let until = self.dut.start_up();
+        if until == Nanos::ZERO {
+            return Ok(());
+        }
+        while !self.ended
+            && let Some((at, happening)) = self.next(until)
+        {
+            self.happen(at, happening)?;
+        }
+        self.zero = until;
+        self.instant(until, |_, _| {})
+    }
+
+    /// Whether the device's program has faulted.
+    fn went_astray(&self) -> bool {
+        self.dut.report().is_some_and(|report| report.fault_count > 0)
+    }
+
     fn warm_up(&mut self) -> Result<(), RunError> {
         let mut until = WARM_LIMIT;
         let mut since = None;
-        while let Some((at, happening)) = self.queue.run_until(until) {
+        while let Some((at, happening)) = self.next(until) {
             self.happen(at, happening)?;
+            if self.ended {
+                self.zero = at;
+                return Ok(());
+            }
             if self.plant.pi().phase() != Phase::Running {
                 since = None;
                 until = WARM_LIMIT;
@@ -290,23 +371,33 @@ impl<'a> Bench<'a> {
         self.zero = until;
         match since {
             Some(_) => self.instant(until, |_, _| {}),
+            // Then it is not the parts.
+            None if self.went_astray() => {
+                self.ended = true;
+                Ok(())
+            }
             None => Err(RunError::NeverRunning { phase: self.plant.pi().phase() }),
         }
     }
 
-    fn states(&self) -> Vec<Event> {
-        let mut states = self.plant.states();
-        let driven = driven(self.pins);
-        states.push(Event::SupplyEnable(driven.supply_enable));
-        states.push(Event::PowerGood(driven.power_good));
-        states.push(Event::LoadSwitch(driven.load_switch));
-        states.push(Event::StatusLed(self.pins.status_led.unwrap_or(StatusLed::Dark)));
-        states.extend(self.journal);
-        states
+    /// What happens next, up to `end`. The device is asked last: it may run ahead to whatever else
+    /// comes next, since nothing changes for it before.
+    fn next(&mut self, end: Nanos) -> Option<(Nanos, Happening)> {
+        if let Some(key) = self.dut_key.take() {
+            self.queue.cancel(key);
+        }
+        let until = self.queue.next_at().map_or(end, |at| at.min(end));
+        self.dut_due = self.dut.next(until);
+        self.dut_key = self.dut_due.map(|at| self.queue.schedule(at, Rank::Dut, Happening::Dut));
+        self.queue.run_until(end)
     }
 
     fn happen(&mut self, at: Nanos, happening: Happening) -> Result<(), RunError> {
         self.run.steps += 1;
+        if self.run.steps > MOST_STEPS && self.went_astray() {
+            self.ended = true;
+            return Ok(());
+        }
         if self.run.steps > MOST_STEPS {
             return Err(RunError::TooMuch { at: at.saturating_sub(self.zero) });
         }
@@ -315,13 +406,10 @@ impl<'a> Bench<'a> {
                 self.plant_due = None;
                 self.instant(at, |_, _| {})
             }
-            Happening::Dut => {
-                self.dut_due = None;
-                self.instant(at, |_, _| {})
-            }
+            Happening::Dut | Happening::Net => self.instant(at, |_, _| {}),
             Happening::Stimulus(index) => self.instant(at, |bench, at| bench.strike(index, at)),
             Happening::Follow(index, follow) => {
-                self.instant(at, |bench, _| bench.follow(index, follow))
+                self.instant(at, |bench, at| bench.follow(index, follow, at))
             }
             Happening::Mark(when) => {
                 self.run.resolved.push((when, at.saturating_sub(self.zero)));
@@ -330,182 +418,6 @@ impl<'a> Bench<'a> {
                 Ok(())
             }
         }
-    }
-
-    /// One instant: move the plant to it, do something, let plant and device answer each other.
-    fn instant(
-        &mut self,
-        at: Nanos,
-        action: impl FnOnce(&mut Self, Nanos),
-    ) -> Result<(), RunError> {
-        self.plant.advance(at);
-        let before = self.plant.quantities();
-        if self.recording {
-            self.open_moment(at, before);
-        }
-        action(self, at);
-        self.settle(at)?;
-        if self.recording
-            && let Some(moment) = self.run.timeline.moments.last_mut()
-        {
-            moment.after = self.plant.quantities();
-        }
-        self.reschedule();
-        Ok(())
-    }
-
-    fn open_moment(&mut self, at: Nanos, before: timeline::Quantities) {
-        let at = at.saturating_sub(self.zero);
-        let moments = &mut self.run.timeline.moments;
-        if moments.last().is_none_or(|last| last.at != at) {
-            moments.push(Moment { at, before, after: before, hold_up: None });
-        }
-    }
-
-    fn settle(&mut self, at: Nanos) -> Result<(), RunError> {
-        let livelock = RunError::Livelock { at: at.saturating_sub(self.zero) };
-        for _ in 0..ROUNDS {
-            let mut events = std::mem::take(&mut self.events);
-            self.plant.settle(&mut events).map_err(|_| livelock)?;
-            let ran = self.run_dut(at, &mut events);
-            let drove = self.apply_pins(&mut events);
-            let changed = ran || drove || !events.is_empty();
-            for event in events.drain(..) {
-                self.note(at, event);
-            }
-            self.events = events;
-            if !changed {
-                return Ok(());
-            }
-        }
-        Err(livelock)
-    }
-
-    /// Lets the device see what it must see. Says whether it ran.
-    fn run_dut(&mut self, at: Nanos, events: &mut Vec<Event>) -> bool {
-        let levels = InputLevels {
-            supply_good: self.plant.input_level(Pin::SupplyGood),
-            button: self.plant.input_level(Pin::Button),
-            pi_request: self.plant.input_level(Pin::PiRequest),
-            caps_charged: self.plant.input_level(Pin::CapsCharged),
-        };
-        let supplied = if self.mcu_held_off { Mcu::Off } else { self.plant.mcu() };
-        let ran = match (self.mcu, supplied) {
-            (Mcu::Off, Mcu::On | Mcu::Reset) => {
-                self.mcu = Mcu::On;
-                self.dut.power_on(at, levels);
-                true
-            }
-            (Mcu::On | Mcu::Reset, Mcu::Off) => {
-                self.mcu = Mcu::Off;
-                self.dut.power_off(at);
-                true
-            }
-            (Mcu::Off, Mcu::Off) => false,
-            (Mcu::On | Mcu::Reset, Mcu::On | Mcu::Reset) => {
-                let due = self.dut.wake().is_some_and(|wake| wake <= at);
-                let changed = self.inputs != Some(levels);
-                if due || changed {
-                    self.dut.run(at, levels);
-                }
-                due || changed
-            }
-        };
-        self.inputs = Some(levels);
-        for note in self.dut.take_notes() {
-            match note {
-                Note::Stored(record) => {
-                    self.journal = Some(Event::Journal(record));
-                    events.push(Event::Journal(record));
-                }
-                Note::WriteCut => self.write_was_cut(at, events),
-            }
-        }
-        ran
-    }
-
-    fn write_was_cut(&mut self, at: Nanos, events: &mut Vec<Event>) {
-        let Some((index, lasting)) = self.write_cut.take() else {
-            return;
-        };
-        self.run.effects[index] = Effect::Took;
-        self.mcu = Mcu::Off;
-        self.mcu_held_off = true;
-        events.push(Event::Mcu(Mcu::Off));
-        let back = Happening::Follow(index, Follow::McuSupplyBack);
-        self.queue.schedule(at.saturating_add(lasting), Rank::Stimulus, back);
-    }
-
-    /// Applies the device's pins to the plant. Says whether they changed.
-    fn apply_pins(&mut self, events: &mut Vec<Event>) -> bool {
-        let pins = self.dut.outputs();
-        if pins == self.pins {
-            return false;
-        }
-        let before = std::mem::replace(&mut self.pins, pins);
-        let driven = driven(pins);
-        if driven.supply_enable == SupplyEnable::Off
-            && self::driven(before).supply_enable == SupplyEnable::On
-        {
-            self.note_hold_up();
-        }
-        self.plant.drive(driven, events);
-        let led = |pins: OutputPins| pins.status_led.unwrap_or(StatusLed::Dark);
-        if led(before) != led(pins) {
-            events.push(Event::StatusLed(led(pins)));
-        }
-        true
-    }
-
-    fn note_hold_up(&mut self) {
-        let hold_up = self.plant.hold_up();
-        if self.recording
-            && let Some(moment) = self.run.timeline.moments.last_mut()
-            && moment.hold_up.is_none()
-        {
-            moment.hold_up = Some(hold_up);
-        }
-    }
-
-    fn note(&mut self, at: Nanos, event: Event) {
-        if !self.recording {
-            return;
-        }
-        self.enter(at, What::Event(event));
-        match event {
-            Event::SupplyGood(SupplyGood::Low) | Event::Mcu(Mcu::Off) => {
-                self.run.losses.push(Loss {
-                    at: at.saturating_sub(self.zero),
-                    caps: *self.plant.caps(),
-                    board: self.plant.board().clone(),
-                    pi: self.plant.pi().part().clone(),
-                    phase: self.plant.pi().phase(),
-                    phase_ends: self
-                        .plant
-                        .pi()
-                        .phase_ends()
-                        .map(|ends| ends.saturating_sub(self.zero)),
-                })
-            }
-            Event::Pi(Phase::Halted) => self.note_hold_up(),
-            _ => {}
-        }
-        let Some((_, count)) = self.counts.iter_mut().find(|(counted, _)| *counted == event) else {
-            return;
-        };
-        *count += 1;
-        for watch in &self.watches {
-            if watch.event == event && watch.nth == *count {
-                let rank = rank(watch.then);
-                self.queue.schedule(at.saturating_add(watch.plus), rank, watch.then);
-            }
-        }
-    }
-
-    fn enter(&mut self, at: Nanos, what: What) {
-        let timeline = &mut self.run.timeline;
-        let moment = timeline.moments.len().saturating_sub(1);
-        timeline.entries.push(Entry { at: at.saturating_sub(self.zero), moment, what });
     }
 
     /// Schedules something at a time that is known, or for when its event happens.
@@ -532,36 +444,14 @@ impl<'a> Bench<'a> {
             self.plant_due =
                 plant.map(|at| (at, self.queue.schedule(at, Rank::Plant, Happening::Plant)));
         }
-        let dut = self.dut.wake();
-        if self.dut_due.map(|(at, _)| at) != dut {
-            if let Some((_, key)) = self.dut_due.take() {
-                self.queue.cancel(key);
-            }
-            self.dut_due = dut.map(|at| (at, self.queue.schedule(at, Rank::Dut, Happening::Dut)));
-        }
-    }
-
-    fn finish(mut self) -> Run {
-        self.note_hold_up();
-        self.run
     }
 }
 
 const fn rank(happening: Happening) -> Rank {
     match happening {
-        Happening::Plant => Rank::Plant,
+        Happening::Plant | Happening::Net => Rank::Plant,
         Happening::Dut => Rank::Dut,
         Happening::Stimulus(_) | Happening::Follow(..) | Happening::Mark(_) => Rank::Stimulus,
-    }
-}
-
-/// Floating pins, resolved by the board's pulls.
-fn driven(pins: OutputPins) -> Driven {
-    let floating = Driven::FLOATING;
-    Driven {
-        supply_enable: pins.supply_enable.unwrap_or(floating.supply_enable),
-        power_good: pins.power_good.unwrap_or(floating.power_good),
-        load_switch: pins.load_switch.unwrap_or(floating.load_switch),
     }
 }
 

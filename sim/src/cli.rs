@@ -6,6 +6,7 @@
 
 mod firmware;
 mod firmware_tools;
+mod run;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -15,9 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
 use crate::scenario::{self, ProblemKind, Problems, Scenario};
-use crate::suite::{self, Ran, Summary};
-use crate::verdict::Status;
-use crate::{fidelity, parts, view};
+use crate::{fidelity, parts};
 
 /// Will this firmware, on this board, bring the Pi down safely, and with how much to spare?
 #[derive(Parser)]
@@ -35,22 +34,8 @@ enum Command {
     /// Run scenario files through the firmware and judge what happens.
     ///
     /// One scenario is shown in full; several are shown as a line each, with details of what failed.
-    Run {
-        /// Scenario files, and folders of them.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        /// How to print the results.
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-        /// Show every scenario in full.
-        #[arg(long)]
-        full: bool,
-        #[command(flatten)]
-        filter: Filter,
-        /// Threads; 0 is one per core.
-        #[arg(long, default_value_t = 0)]
-        jobs: usize,
-    },
+    /// On two levels the runs are compared.
+    Run(run::Arguments),
     /// Read scenario files and report every problem, without running them.
     Check {
         /// Scenario files, and folders of them.
@@ -128,9 +113,7 @@ fn log(verbose: u8) {
 
 fn run(command: Command) -> io::Result<u8> {
     match command {
-        Command::Run { paths, format, full, filter, jobs } => {
-            run_scenarios(&paths, format, full, &filter, jobs)
-        }
+        Command::Run(arguments) => run::run(&arguments),
         Command::Check { paths } => match load(&paths, None) {
             Ok(scenarios) => {
                 let plural = if scenarios.len() == 1 { "" } else { "s" };
@@ -169,66 +152,6 @@ fn load(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>, Proble
     let scenarios = scenario::load_all(paths, filter)?;
     tracing::info!("read {} scenarios", scenarios.len());
     Ok(scenarios)
-}
-
-fn run_scenarios(
-    paths: &[PathBuf],
-    format: Format,
-    full: bool,
-    filter: &Filter,
-    jobs: usize,
-) -> io::Result<u8> {
-    let scenarios = match load(paths, filter.filter.as_deref()) {
-        Ok(scenarios) => scenarios,
-        Err(problems) => return Ok(report(&problems)),
-    };
-    let results = match suite::run_all(scenarios, jobs) {
-        Ok(results) => results,
-        Err(error) => {
-            tracing::error!("cannot start {jobs} threads: {error}; try a smaller --jobs");
-            return Ok(ENVIRONMENT);
-        }
-    };
-    for (run, ran) in results.iter().filter_map(|ran| Some((&ran.outcome.as_ref().ok()?.0, ran))) {
-        tracing::debug!("{}: {} kernel events", ran.scenario.name, run.steps);
-    }
-    let summary = Summary::of(&results);
-    match format {
-        Format::Json => print(&view::json::document(&results))?,
-        Format::Text => print_text(&results, full, &summary)?,
-    }
-    Ok(match summary.status() {
-        Status::Passed => PASSED,
-        Status::Failed => FAILED,
-        Status::Invalid => BAD_INPUT,
-    })
-}
-
-fn print_text(results: &[Ran], full: bool, summary: &Summary) -> io::Result<()> {
-    let mut all = String::new();
-    for ran in results {
-        let text = if full || results.len() == 1 {
-            let end = if results.len() > 1 { "\n" } else { "" };
-            view::text::full(ran) + end
-        } else {
-            view::text::brief(ran)
-        };
-        all.push_str(&painted(&text, ran.status()));
-    }
-    if results.len() > 1 {
-        all.push_str(&view::text::summary(summary));
-    }
-    print(&all)
-}
-
-/// Colours the first mention of the status; the stream drops the colours where there is no terminal.
-fn painted(text: &str, status: Status) -> String {
-    let colour = match status {
-        Status::Passed => "\u{1b}[32m",
-        Status::Failed => "\u{1b}[31m",
-        Status::Invalid => "\u{1b}[33m",
-    };
-    text.replacen(status.name(), &format!("{colour}{}\u{1b}[0m", status.name()), 1)
 }
 
 fn print(text: &str) -> io::Result<()> {

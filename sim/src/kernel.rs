@@ -100,6 +100,17 @@ impl<E> Queue<E> {
         self.live.remove(&key.0);
     }
 
+    /// When the next event is due; nothing of the queue happens before.
+    pub fn next_at(&mut self) -> Option<Nanos> {
+        while let Some(Reverse(item)) = self.heap.peek() {
+            if self.live.contains(&item.number) {
+                return Some(item.at);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+
     /// Takes the next event that is due at or before `end` and moves the time to it. When there is
     /// none, the time moves to `end` and stays there.
     pub fn run_until(&mut self, end: Nanos) -> Option<(Nanos, E)> {
@@ -152,6 +163,19 @@ mod tests {
         assert_eq!(queue.run_until(Nanos(10)), Some((Nanos(10), ())));
         queue.schedule(Nanos(3), Rank::Plant, ());
         assert_eq!(queue.run_until(Nanos(20)), Some((Nanos(10), ())), "the past counts as now");
+    }
+
+    #[test]
+    fn the_next_event_is_told_without_running_it() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.next_at(), None);
+        let early = queue.schedule(Nanos(3), Rank::Stimulus, 1);
+        queue.schedule(Nanos(7), Rank::Plant, 2);
+        assert_eq!((queue.next_at(), queue.now()), (Some(Nanos(3)), Nanos(0)));
+        queue.cancel(early);
+        assert_eq!(queue.next_at(), Some(Nanos(7)), "what was cancelled does not come");
+        assert_eq!(drain(&mut queue), [(7, 2)]);
+        assert_eq!(queue.next_at(), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod divergence;
 pub mod document;
 pub mod dut;
 pub mod fidelity;

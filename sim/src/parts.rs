@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::document::{Problems, Shape};
-use crate::quantity::{Amps, Farads, Nanos, Ohms, Ratio, Volts, Watts};
+use crate::quantity::{Amps, Deviation, Farads, Hertz, Nanos, Ohms, Ratio, Volts, Watts};
 
 /// A kind of part: a struct of values with units.
 pub trait Part: Clone + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -164,10 +164,31 @@ part! {
         mcu_dead: Volts,
         /// The microcontroller starts when the better of VIN and VSCAP rises to this.
         mcu_start: Volts,
+        /// The microcontroller's supply, while the better of VIN and VSCAP allows it.
+        mcu_regulator: Volts,
+        /// The microcontroller's supply is at least this far below the better of VIN and VSCAP.
+        mcu_dropout: Volts,
+        /// Error of the microcontroller's MSI oscillator, which counts while it is awake or in Sleep mode.
+        msi_error: Deviation,
+        /// Frequency of the microcontroller's LSI oscillator, which counts in Stop mode and for the watchdog.
+        lsi_frequency: Hertz,
+        /// How long the microcontroller's output nets keep their level while it lets them float.
+        float_hold: Nanos,
         /// Time of one EEPROM operation (an erase or a write) of a word.
         eeprom_operation: Nanos,
         /// Current of the loads behind the load switch, drawn from VSYS.
         relay_load: Amps,
+    }
+}
+
+/// The firmware takes 2097 ticks of the MSI's 2 097 152 Hz for a millisecond.
+const MILLISECOND: f64 = 2_097_000.0 / 2_097_152.0;
+
+impl Board {
+    /// How far the firmware's milliseconds may be from true ones while it counts the MSI, as a fraction.
+    #[must_use]
+    pub fn clock_error(&self) -> f64 {
+        (1.0 - MILLISECOND) + self.msi_error.0.abs()
     }
 }
 

@@ -98,6 +98,8 @@ quantities! {
     Watts, Power, "W";
     /// An energy \[J\].
     Joules, Energy, "J";
+    /// A frequency \[Hz\].
+    Hertz, Frequency, "Hz";
 }
 
 /// A fraction, 0 to 1. Written as `"92.5 %"` or `"0.925"`, printed in percent.
@@ -120,6 +122,33 @@ impl fmt::Display for Ratio {
     }
 }
 
+/// How far something is from its nominal value, as a fraction of it: `"-1.5 %"`, `"72 ppm"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Deviation(pub f64);
+
+impl Deviation {
+    /// Reads a deviation, in percent, in parts per million or without a unit, negative or not.
+    ///
+    /// # Errors
+    /// Says what was found, what was expected, and how to mend it.
+    pub fn parse(text: &str) -> Result<Self, QuantityError> {
+        read::value(Dimension::Deviation, text).map(Self)
+    }
+}
+
+/// In percent from 0.1 % up, else in parts per million.
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.0.abs() >= 1e-3 {
+            fixed(self.0 * 100.0, f.precision().unwrap_or(2), "%")
+        } else {
+            fixed(self.0 * 1e6, f.precision().unwrap_or(0), "ppm")
+        };
+        f.pad_quantity(&text)
+    }
+}
+
+quantity_serde!(Deviation, Deviation, |this: &Deviation| this.0.to_string());
 quantity_serde!(Ratio, Ratio, |this: &Ratio| this.0.to_string());
 quantity_serde!(Nanos, Duration, |this: &Nanos| this.exact());
 
@@ -205,6 +234,9 @@ mod tests {
         assert_eq!(Ratio::parse("92.5 %"), Ok(Ratio(0.925)));
         assert_eq!(Ratio::parse("0.925"), Ok(Ratio(0.925)));
         assert_eq!(Amps::parse_signed("-0.5 A"), Ok(Amps(-0.5)));
+        assert_eq!(Hertz::parse("37 kHz"), Ok(Hertz(37e3)));
+        assert_eq!(Deviation::parse("-1.5 %"), Ok(Deviation(-0.015)));
+        assert_eq!(Deviation::parse("72 ppm"), Ok(Deviation(72e-6)));
     }
 
     #[test]
@@ -225,6 +257,9 @@ mod tests {
         }
         assert_eq!(Ohms(0.06).to_string(), "60.0 mOhm");
         assert_eq!(Ratio(0.925).to_string(), "92.5 %");
+        assert_eq!(Hertz(37e3).to_string(), "37.000 kHz");
+        assert_eq!(Deviation(-0.015).to_string(), "-1.50 %");
+        assert_eq!(Deviation(72e-6).to_string(), "72 ppm");
         assert_eq!(format!("{:.2}", Amps(-0.001)), "0.00 A");
         assert_eq!(format!("[{:>9}] [{:<9}]", Volts(4.7), Volts(4.7)), "[  4.700 V] [4.700 V  ]");
     }

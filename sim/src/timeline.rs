@@ -217,6 +217,65 @@ pub enum Pin {
     CapsCharged,
 }
 
+/// A pin of the microcontroller that the board uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BoardPin {
+    /// PA1, an input: high is good.
+    SupplyGood,
+    /// PA0, an input: low is pressed.
+    Button,
+    /// PA10, an input.
+    PiRequest,
+    /// PA7, an input: high is charged.
+    CapsCharged,
+    /// PA4, an output: high is off.
+    SupplyEnable,
+    /// PC14, an open-drain output: low asks for a shutdown.
+    PowerGood,
+    /// PC15, an output: high is closed.
+    LoadSwitch,
+    /// PA9, an open-drain output: low is lit.
+    StatusLed,
+}
+
+impl BoardPin {
+    /// Its name in scenarios and timelines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SupplyGood => "supply_good",
+            Self::Button => "button",
+            Self::PiRequest => "pi_request",
+            Self::CapsCharged => "caps_charged",
+            Self::SupplyEnable => "supply_enable",
+            Self::PowerGood => "power_good",
+            Self::LoadSwitch => "load_switch",
+            Self::StatusLed => "status_led",
+        }
+    }
+}
+
+impl From<Pin> for BoardPin {
+    fn from(pin: Pin) -> Self {
+        match pin {
+            Pin::SupplyGood => Self::SupplyGood,
+            Pin::Button => Self::Button,
+            Pin::PiRequest => Self::PiRequest,
+            Pin::CapsCharged => Self::CapsCharged,
+        }
+    }
+}
+
+/// The level at which a pin is stuck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PinLevel {
+    /// Near the supply.
+    High,
+    /// Near ground.
+    Low,
+}
+
 /// Something that has a value at every instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quantity {

@@ -4,6 +4,7 @@
 //! of a bounce) are its [`Follow`]s in the queue.
 
 use super::{Bench, Effect, Happening};
+use crate::dut::{Injected, Injection, Nrst};
 use crate::kernel::Rank;
 use crate::quantity::{Nanos, Volts};
 use crate::scenario::{Act, Drift, Pin, RAMP_STEP, Ram, ResetCause};
@@ -15,7 +16,10 @@ pub(super) enum Follow {
     Plug(Plug),
     SupplyVoltage(Volts),
     ReleaseButton,
+    NoiseBegins(Pin),
     NoiseEnds(Pin),
+    Unstick,
+    ReleaseNrst,
     McuSupplyBack,
 }
 
@@ -89,18 +93,76 @@ impl Bench<'_> {
                 drift.pi.shutdown_time = Some(time);
                 self.plant.drift(&drift)
             }
-            Act::Noise { pin, lasting } => {
-                later(lasting, Follow::NoiseEnds(pin));
+            Act::Noise { pin, lasting, count, every } => {
+                for n in 0..u64::from(count) {
+                    let begins = every.saturating_mul(n);
+                    if n > 0 {
+                        later(begins, Follow::NoiseBegins(pin));
+                    }
+                    later(begins.saturating_add(lasting), Follow::NoiseEnds(pin));
+                }
                 self.plant.begin_noise(pin)
             }
-            Act::McuReset { cause, ram } => self.reset_mcu(at, cause, ram, events),
+            Act::Stuck { pin, level, lasting } => {
+                if let Some(lasting) = lasting {
+                    later(lasting, Follow::Unstick);
+                }
+                // It takes effect when the pin would have another level.
+                self.stick(index, pin, level);
+                false
+            }
+            Act::Nrst { lasting } => {
+                later(lasting, Follow::ReleaseNrst);
+                self.pull_nrst(at, events)
+            }
+            Act::FlipRamBit { byte, bit } => {
+                self.mcu != Mcu::Off
+                    && self.dut.inject(at, Injection::FlipRamBit { byte, bit }) == Injected::Done
+            }
+            Act::McuReset { cause, ram, after_instructions: None } => {
+                self.reset_mcu(at, cause, ram, events)
+            }
+            Act::McuReset { cause, ram, after_instructions: Some(instructions) } => {
+                self.armed_reset = Some(index);
+                let fault = Injection::ResetAfter { instructions, cause, ram };
+                self.dut.inject(at, fault) == Injected::Done
+            }
             Act::CutDuringWrite { nth, tear, lasting } => {
                 self.write_cut = Some((index, lasting));
                 self.dut.cut_during_write(nth, tear);
                 // It takes effect when the write comes.
                 false
             }
-            Act::Drift(ref drift) => self.plant.drift(drift),
+            Act::Drift(ref drift) => {
+                let changed = self.plant.drift(drift);
+                self.dut.set_board(at, self.plant.board());
+                changed
+            }
+        }
+    }
+
+    fn pull_nrst(&mut self, at: Nanos, events: &mut Vec<Event>) -> bool {
+        let Some(levels) = self.inputs else {
+            return false;
+        };
+        self.nrst_held += 1;
+        if self.nrst_held > 1 {
+            return false;
+        }
+        self.dut.hold_reset(at, Nrst::Low, levels);
+        if self.mcu == Mcu::Off {
+            return false;
+        }
+        events.push(Event::Mcu(Mcu::Reset));
+        true
+    }
+
+    fn release_nrst(&mut self, at: Nanos) {
+        self.nrst_held = self.nrst_held.saturating_sub(1);
+        if let Some(levels) = self.inputs
+            && self.nrst_held == 0
+        {
+            self.dut.hold_reset(at, Nrst::High, levels);
         }
     }
 
@@ -129,13 +191,25 @@ impl Bench<'_> {
     }
 
     /// A later part of a stimulus.
-    pub(super) fn follow(&mut self, index: usize, follow: Follow) {
+    pub(super) fn follow(&mut self, index: usize, follow: Follow, at: Nanos) {
         // Contacts and ramps change things as they go; whatever else ends has struck before.
         let changed = match follow {
             Follow::Plug(plug) => self.plant.set_plug(plug),
             Follow::SupplyVoltage(volts) => self.set_supply_voltage(volts),
             Follow::ReleaseButton => {
                 self.plant.set_button(Button::Released);
+                false
+            }
+            Follow::NoiseBegins(pin) => {
+                self.plant.begin_noise(pin);
+                false
+            }
+            Follow::Unstick => {
+                self.unstick(index);
+                false
+            }
+            Follow::ReleaseNrst => {
+                self.release_nrst(at);
                 false
             }
             Follow::NoiseEnds(pin) => {

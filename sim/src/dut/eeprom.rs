@@ -61,6 +61,16 @@ impl Eeprom {
         eeprom
     }
 
+    /// The words, as they are when the pending writes are done.
+    pub fn words(&self) -> &[u32; WORDS] {
+        &self.words
+    }
+
+    /// Changes the time of one erase or one write of a word, for writes to come.
+    pub fn set_operation_time(&mut self, operation_time: Nanos) {
+        self.operation_time = operation_time;
+    }
+
     /// The queue of the original firmware: 16 entries of {sequence, state}, the oldest overwritten.
     fn fill_original(&mut self, newest: u32, record: Record) {
         for back in (0..16u32).rev() {

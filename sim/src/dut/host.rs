@@ -14,7 +14,8 @@ use firmware::signals::{InputLevels, Inputs};
 use firmware::time::Instant;
 
 use super::eeprom::Eeprom;
-use super::{Dut, Note, OutputPins};
+use super::{DeviceReport, Dut, Injected, Injection, Note, Nrst, OutputPins, Thresholds};
+use crate::parts::Board;
 use crate::quantity::Nanos;
 use crate::scenario::{Ram, ResetCause, StartEeprom, Tear};
 
@@ -27,6 +28,16 @@ pub struct Host {
     outputs: OutputPins,
     notes: Vec<Note>,
     armed: Option<(u32, Tear)>,
+    held: Option<Held>,
+}
+
+/// What waits for the reset pin to be let go.
+#[derive(Debug)]
+enum Held {
+    /// Without supply.
+    Dead,
+    /// With supply, and a machine if RAM holds one: it and when the chip's clock was at zero.
+    Supplied(Option<(Machine, Nanos)>),
 }
 
 /// What exists while the chip has its supply.
@@ -60,6 +71,7 @@ impl Host {
             outputs: OutputPins::default(),
             notes: Vec::new(),
             armed: None,
+            held: None,
         }
     }
 
@@ -95,13 +107,23 @@ impl Host {
 }
 
 impl Dut for Host {
+    fn start_up(&self) -> Nanos {
+        Nanos::ZERO
+    }
+
     fn power_on(&mut self, now: Nanos, inputs: InputLevels) {
-        self.start(now, now, inputs, Cause::Power, None);
+        match &mut self.held {
+            Some(held) => *held = Held::Supplied(None),
+            None => self.start(now, now, inputs, Cause::Power, None),
+        }
     }
 
     fn power_off(&mut self, now: Nanos) {
         let _ = self.stop(now, Tear::Erased);
         self.outputs = OutputPins::default();
+        if let Some(held) = &mut self.held {
+            *held = Held::Dead;
+        }
     }
 
     fn reset(&mut self, now: Nanos, cause: ResetCause, ram: Ram, inputs: InputLevels) {
@@ -170,12 +192,13 @@ impl Dut for Host {
         self.outputs
     }
 
-    fn wake(&self) -> Option<Nanos> {
+    fn next(&mut self, until: Nanos) -> Option<Nanos> {
         let running = self.running.as_ref()?;
-        match &running.storing {
+        let wake = match &running.storing {
             Some(storing) => Some(storing.cut.map_or(storing.done, |(at, _)| at)),
             None => running.wake,
-        }
+        };
+        wake.filter(|at| *at <= until)
     }
 
     fn take_notes(&mut self) -> Vec<Note> {
@@ -184,6 +207,44 @@ impl Dut for Host {
 
     fn cut_during_write(&mut self, nth: u32, tear: Tear) {
         self.armed = Some((nth, tear));
+    }
+
+    fn hold_reset(&mut self, now: Nanos, nrst: Nrst, inputs: InputLevels) {
+        match nrst {
+            Nrst::Low if self.held.is_none() => {
+                let survivor = self.stop(now, Tear::Erased);
+                self.outputs = OutputPins::default();
+                self.held = Some(survivor.map_or(Held::Dead, |kept| Held::Supplied(Some(kept))));
+            }
+            Nrst::Low => {}
+            Nrst::High => match self.held.take() {
+                Some(Held::Supplied(Some((machine, epoch)))) => {
+                    self.start(epoch, now, inputs, Cause::Other, Some(machine));
+                }
+                Some(Held::Supplied(None)) => self.start(now, now, inputs, Cause::Power, None),
+                Some(Held::Dead) | None => {}
+            },
+        }
+    }
+
+    fn set_board(&mut self, _: Nanos, board: &Board) {
+        self.eeprom.set_operation_time(board.eeprom_operation);
+    }
+
+    fn inject(&mut self, _: Nanos, fault: Injection) -> Injected {
+        match fault {
+            Injection::FlipRamBit { .. } | Injection::ResetAfter { .. } => Injected::Impossible,
+        }
+    }
+
+    fn supply_watch(&self) -> Option<Thresholds> {
+        None
+    }
+
+    fn set_supply(&mut self, _: Nanos, _: u32) {}
+
+    fn report(&self) -> Option<DeviceReport> {
+        None
     }
 }
 

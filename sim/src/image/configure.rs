@@ -171,7 +171,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<Config, Problems> {
 }
 
 /// The fields as they lie in flash.
-fn bytes(config: &Config) -> Vec<u8> {
+pub(crate) fn bytes(config: &Config) -> Vec<u8> {
     let times = config.times().into_iter().map(|(.., time)| time.0);
     times.chain([config.request_polarity as u32]).flat_map(u32::to_le_bytes).collect()
 }

@@ -75,6 +75,8 @@ impl Board {
         );
         flaws.less(("mcu_dead", self.mcu_dead), ("mcu_start", self.mcu_start));
         flaws.less(("mcu_start", self.mcu_start), ("charge_voltage", self.charge_voltage));
+        flaws.positive(("mcu_regulator", self.mcu_regulator));
+        flaws.less(("mcu_dropout", self.mcu_dropout), ("mcu_start", self.mcu_start));
         flaws.positive(("eeprom_operation", self.eeprom_operation));
         flaws.positive(("power_fail_delay", self.power_fail_delay));
         flaws.positive(("restart_delay", self.restart_delay));

@@ -13,6 +13,7 @@
 
 pub mod cable;
 pub mod ltc4041;
+mod mcu;
 pub mod ode;
 pub mod pi;
 pub mod rail;
@@ -31,6 +32,7 @@ use crate::timeline::{
 };
 use cable::Cable;
 use ltc4041::{Ltc4041, OperatingPoint};
+use mcu::McuSupply;
 use pi::Pi;
 use rail::{Fall, Rail};
 use relay_load::RelayLoad;
@@ -38,6 +40,7 @@ use supercap::Supercap;
 use supply::Supply;
 use wiring::{parameters, source};
 
+pub use mcu::{SupplyWatch, Watched};
 pub use wiring::{Driven, Wiring};
 
 /// What is visible of the plant's discrete state; a change of it is an event.
@@ -69,7 +72,9 @@ pub struct Plant {
     button: Button,
     /// How many disturbances invert each input pin.
     noise: [u32; 4],
-    mcu: Mcu,
+    /// The level at which each input pin is held, whatever drives it.
+    stuck: [Option<Level>; 4],
+    mcu: McuSupply,
     driven: Driven,
     point: OperatingPoint,
     /// VSYS while something last fed it \[V\].
@@ -104,11 +109,7 @@ impl Plant {
             capacitance: pi.part().rail_capacitance.0,
             bleed: pi.part().rail_bleed.0,
         });
-        let mcu = if source.voltage.max(wiring.vscap) >= wiring.board.mcu_start.0 {
-            Mcu::On
-        } else {
-            Mcu::Off
-        };
+        let mcu = McuSupply::new(&wiring.board, source.voltage.max(wiring.vscap));
         let ltc4041 = Ltc4041::new(wiring.board.clone(), source, wiring.vscap);
         let point = ltc4041.solve(source, 0.0, &caps);
         let visible = Visible {
@@ -120,7 +121,7 @@ impl Plant {
             button: Button::Released,
             pi_request: pi.request(Nanos::ZERO),
             rail: RailState::Down,
-            mcu,
+            mcu: mcu.state(),
         };
         let mut plant = Self {
             now: Nanos::ZERO,
@@ -134,6 +135,7 @@ impl Plant {
             relay,
             button: Button::Released,
             noise: [0; 4],
+            stuck: [None; 4],
             mcu,
             driven: Driven::FLOATING,
             point,
@@ -202,7 +204,7 @@ impl Plant {
         self.point = self.ltc4041.solve(source, load, &self.caps);
         let compared = self.ltc4041.compare(self.now, &self.point, &self.caps);
         let railed = self.follow_rail(events);
-        self.follow_mcu();
+        self.mcu.follow(self.ltc4041.part(), self.point.vin.max(self.vscap()));
         compared || railed || self.load() != load
     }
 
@@ -251,27 +253,12 @@ impl Plant {
         }
     }
 
-    fn follow_mcu(&mut self) {
-        let part = self.ltc4041.part();
-        let best = self.point.vin.max(self.vscap());
-        match self.mcu {
-            Mcu::On | Mcu::Reset if best <= part.mcu_dead.0 + 1e-9 => self.mcu = Mcu::Off,
-            Mcu::Off if best >= part.mcu_start.0 - 1e-9 => self.mcu = Mcu::On,
-            Mcu::On | Mcu::Off | Mcu::Reset => {}
-        }
-    }
-
     /// Predicts when the capacitors' voltage next matters.
     fn predict(&mut self) {
         let source = source(&self.supply, &self.cable);
         let part = self.ltc4041.part();
         let ltc4041 = self.ltc4041.next_crossing(&self.point, source, self.load(), &self.caps);
-        let mcu = match self.mcu {
-            Mcu::On | Mcu::Reset if self.point.vin <= part.mcu_dead.0 => {
-                self.caps.time_to_fall(self.point.drive, part.mcu_dead.0)
-            }
-            Mcu::On | Mcu::Off | Mcu::Reset => None,
-        };
+        let mcu = self.mcu.next_crossing(part, self.point.vin, self.point.drive, &self.caps);
         let seconds = [ltc4041, mcu].into_iter().flatten().reduce(f64::min);
         self.crossing = seconds.map(|seconds| {
             // Never at this very instant: what is due now has been done.
@@ -324,7 +311,7 @@ impl Plant {
                 Level::Low => PiRequest::Low,
             },
             rail: self.rail_state(),
-            mcu: self.mcu,
+            mcu: self.mcu.state(),
         };
         let before = std::mem::replace(&mut self.visible, visible);
         let mut note = |changed: bool, event: Event| {
@@ -400,8 +387,13 @@ impl Plant {
         ]
     }
 
-    /// The level of an input pin of the microcontroller, noise included.
+    /// The level of an input pin of the microcontroller, noise and faults included.
     pub fn input_level(&self, pin: Pin) -> Level {
+        self.stuck[pin as usize].unwrap_or_else(|| self.noisy_level(pin))
+    }
+
+    /// The level that an input pin would have if it were not stuck.
+    pub fn noisy_level(&self, pin: Pin) -> Level {
         let level = match pin {
             Pin::SupplyGood => match self.ltc4041.pfo() {
                 SupplyGood::High => Level::High,
@@ -429,7 +421,19 @@ impl Plant {
 
     /// Whether the microcontroller has its supply.
     pub fn mcu(&self) -> Mcu {
-        self.mcu
+        self.mcu.state()
+    }
+
+    /// The microcontroller's supply behind its regulator \[V\], and where that is among the voltages
+    /// that it waits for.
+    pub fn mcu_supply(&self) -> (f64, Watched) {
+        let vdd = mcu::vdd(self.ltc4041.part(), self.point.vin.max(self.vscap()));
+        (vdd, self.mcu.watched(vdd))
+    }
+
+    /// The voltages at which the microcontroller wants to hear of its supply.
+    pub fn watch_mcu_supply(&mut self, watch: Option<SupplyWatch>) {
+        self.touched |= self.mcu.set_watch(watch);
     }
 
     /// The Pi, for what is done to it.
@@ -483,6 +487,12 @@ impl Plant {
     pub fn end_noise(&mut self, pin: Pin) {
         self.touched = true;
         self.noise[pin as usize] = self.noise[pin as usize].saturating_sub(1);
+    }
+
+    /// Holds an input pin at a level, whatever drives it, or lets it go.
+    pub fn hold_input(&mut self, pin: Pin, level: Option<Level>) {
+        self.touched = true;
+        self.stuck[pin as usize] = level;
     }
 
     /// Puts the capacitors at a voltage \[V\].

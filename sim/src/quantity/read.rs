@@ -23,6 +23,10 @@ pub enum Dimension {
     Duration,
     /// A fraction of one.
     Ratio,
+    /// In hertz.
+    Frequency,
+    /// How far something is from its nominal value, as a fraction of it; may be negative.
+    Deviation,
 }
 
 /// Why a text is not the quantity that was wanted.
@@ -52,7 +56,7 @@ const LONGEST: u64 = 315_576_000_000_000_000;
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Voltage,
         Self::Current,
         Self::Capacitance,
@@ -61,6 +65,8 @@ impl Dimension {
         Self::Energy,
         Self::Duration,
         Self::Ratio,
+        Self::Frequency,
+        Self::Deviation,
     ];
 
     /// The name of this dimension as a `format` in a JSON Schema.
@@ -76,6 +82,8 @@ impl Dimension {
             // "duration" is taken by JSON Schema: ISO 8601, which this is not.
             Self::Duration => "time",
             Self::Ratio => "ratio",
+            Self::Frequency => "frequency",
+            Self::Deviation => "deviation",
         }
     }
 
@@ -86,9 +94,13 @@ impl Dimension {
             Self::Duration => "duration",
             Self::Ratio => "fraction",
             Self::Energy => "amount of energy",
-            Self::Voltage | Self::Current | Self::Capacitance | Self::Resistance | Self::Power => {
-                self.format()
-            }
+            Self::Voltage
+            | Self::Current
+            | Self::Capacitance
+            | Self::Resistance
+            | Self::Power
+            | Self::Frequency
+            | Self::Deviation => self.format(),
         }
     }
 
@@ -104,6 +116,8 @@ impl Dimension {
             Self::Energy => "48 J",
             Self::Duration => "2.05 s",
             Self::Ratio => "92.5 %",
+            Self::Frequency => "37 kHz",
+            Self::Deviation => "-1.5 %",
         }
     }
 
@@ -118,6 +132,8 @@ impl Dimension {
             Self::Energy => (0.0, 1e9),
             Self::Duration => (0.0, LONGEST as f64 / 1e9),
             Self::Ratio => (0.0, 1.0),
+            Self::Frequency => (1e3, 1e8),
+            Self::Deviation => (-0.5, 0.5),
         }
     }
 
@@ -131,6 +147,8 @@ impl Dimension {
             Self::Energy => "0 J to 1 GJ",
             Self::Duration => "0 s to 10 years",
             Self::Ratio => "0 % to 100 %",
+            Self::Frequency => "1 kHz to 100 MHz",
+            Self::Deviation => "-50 % to 50 %",
         }
     }
 
@@ -165,6 +183,8 @@ impl Dimension {
                 &[("s", 0), ("ms", 0), ("us", 0), ("ns", 0), ("min", 0), ("h", 0), ("days", 0)]
             }
             Self::Ratio => &[("%", -2)],
+            Self::Frequency => &[("kHz", 3), ("Hz", 0), ("MHz", 6)],
+            Self::Deviation => &[("%", -2), ("ppm", -6)],
         }
     }
 
@@ -278,14 +298,20 @@ impl Dimension {
 /// The value of `text` in the base unit of `dimension`, which is not time.
 pub(super) fn value(dimension: Dimension, text: &str) -> Result<f64, QuantityError> {
     let text = text.trim();
+    let (sign, text) = match text.strip_prefix(['-', '−']) {
+        Some(magnitude) if dimension == Dimension::Deviation => (-1.0, magnitude.trim_start()),
+        Some(_) | None => (1.0, text),
+    };
     let (number, unit) =
         Decimal::split(text).map_err(|error| dimension.number_error(text, error))?;
     let exponent = match dimension.exponent(unit) {
         Some(exponent) => exponent,
-        None if unit.is_empty() && dimension == Dimension::Ratio => 0,
+        None if unit.is_empty() && matches!(dimension, Dimension::Ratio | Dimension::Deviation) => {
+            0
+        }
         None => return Err(dimension.unit_error(number_text(text, unit), unit)),
     };
-    let value = number.scaled(exponent);
+    let value = sign * number.scaled(exponent);
     let (min, max) = dimension.range();
     let too_small =
         dimension == Dimension::Capacitance && value > 0.0 && value < SMALLEST_CAPACITANCE;
@@ -414,6 +440,16 @@ mod tests {
             Ratio,
             "92.5",
             "is out of range; expected a fraction such as \"92.5 %\" (did you mean \"92.5 %\"?)",
+        );
+        check(
+            Dimension::Deviation,
+            "-60 %",
+            "is out of range; expected a deviation such as \"-1.5 %\" (the range is -50 % to 50 %)",
+        );
+        check(
+            Dimension::Frequency,
+            "37",
+            "has no unit; expected a frequency such as \"37 kHz\" (write \"37 kHz\")",
         );
         check(Voltage, "infinity", "is not a finite number; expected a voltage such as \"4.7 V\"");
     }

@@ -1,6 +1,6 @@
 //! Stimuli, times and expectations in words, for timelines and reports.
 
-use super::{Act, Expect, Magnitude, Pin, Ram, ResetCause, Tear, When, Window};
+use super::{Act, BoardPin, Expect, Magnitude, PinLevel, Ram, ResetCause, Tear, When, Window};
 use crate::quantity::Nanos;
 use crate::timeline::{Event, Plug};
 
@@ -30,10 +30,24 @@ pub fn act(act: &Act) -> String {
         Act::Reboot => "reboot".into(),
         Act::Hang => "hang".into(),
         Act::ShutdownTakes(time) => format!("shutdown_takes {}", time.exact()),
-        Act::Noise { pin, lasting } => {
-            format!("noise on {} for {}", self::pin(*pin), lasting.exact())
+        Act::Noise { pin, lasting, count, every } => {
+            let again = match count {
+                1 => String::new(),
+                count => format!(", {count} times every {}", every.exact()),
+            };
+            format!("noise on {} for {}{again}", BoardPin::from(*pin).name(), lasting.exact())
         }
-        Act::McuReset { cause, ram } => {
+        Act::Stuck { pin, level, lasting } => {
+            let level = match level {
+                PinLevel::High => "high",
+                PinLevel::Low => "low",
+            };
+            let lasting = lasting.map_or(String::new(), |time| format!(" for {}", time.exact()));
+            format!("{} stuck {level}{lasting}", pin.name())
+        }
+        Act::Nrst { lasting } => format!("nrst low for {}", lasting.exact()),
+        Act::FlipRamBit { byte, bit } => format!("flip bit {bit} of RAM byte {byte:#05x}"),
+        Act::McuReset { cause, ram, after_instructions } => {
             let cause = match cause {
                 ResetCause::Watchdog => "watchdog",
                 ResetCause::ResetPin => "reset_pin",
@@ -43,7 +57,9 @@ pub fn act(act: &Act) -> String {
                 Ram::Kept => "kept",
                 Ram::Lost => "lost",
             };
-            format!("reset by {cause}, ram {ram}")
+            let later = after_instructions
+                .map_or(String::new(), |count| format!(", after {count} instructions"));
+            format!("reset by {cause}, ram {ram}{later}")
         }
         Act::CutDuringWrite { nth, tear, lasting } => {
             let tear = match tear {
@@ -55,15 +71,6 @@ pub fn act(act: &Act) -> String {
             format!("cut_during_write {nth}, tear {tear}, for {}", lasting.exact())
         }
         Act::Drift(_) => "drift".into(),
-    }
-}
-
-fn pin(pin: Pin) -> &'static str {
-    match pin {
-        Pin::SupplyGood => "supply_good",
-        Pin::Button => "button",
-        Pin::PiRequest => "pi_request",
-        Pin::CapsCharged => "caps_charged",
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use firmware::record::Record;
 
 use super::names::{EventName, InvariantName, PlugName, QuantityName, RecordName};
-use super::{Pin, Ram, ResetCause, StartPi, Tear};
+use super::{BoardPin, LevelKind, Pin, PinLevel, Ram, ResetCause, StartPi, Tear};
 use crate::document::MAGNITUDE;
 use crate::parts::{
     BoardOverride, CableOverride, CapsOverride, PiOverride, SchemaVersion, SupplyOverride,
@@ -58,6 +58,20 @@ pub(super) struct ScenarioFile {
     pub(super) expect: Vec<ExpectFile>,
     /// Invariants that this scenario is allowed to break.
     pub(super) waive: Option<Vec<WaiverFile>>,
+    /// The one level that this scenario is about; any unless given.
+    pub(super) only_on: Option<OnlyOnFile>,
+}
+
+/// The one level that a scenario is about.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "its fields are read one by one")]
+pub(super) struct OnlyOnFile {
+    /// The level.
+    pub(super) level: LevelKind,
+    /// Why no other, in at least ten characters.
+    #[schemars(length(min = 10))]
+    pub(super) reason: String,
 }
 
 /// A part by its name, or with values of the scenario's own.
@@ -225,13 +239,43 @@ pub(super) enum ActWith {
     },
     /// From now on the Pi's shutdown takes this long.
     ShutdownTakes(Nanos),
-    /// Something inverts a pin of the microcontroller for a while.
+    /// Something inverts an input of the microcontroller for a while.
     Noise {
         /// The pin.
         on: Pin,
         /// How long.
         #[serde(rename = "for")]
         lasting: Nanos,
+        /// How often; once unless given.
+        #[schemars(range(min = 1, max = 10_000))]
+        count: Option<u32>,
+        /// From the beginning of one to the beginning of the next; needed if there are more than one.
+        every: Option<Nanos>,
+    },
+    /// A pin of the microcontroller is held at a level, whoever drives it.
+    Stuck {
+        /// The pin.
+        pin: BoardPin,
+        /// The level.
+        level: PinLevel,
+        /// How long; for good unless given.
+        #[serde(rename = "for")]
+        lasting: Option<Nanos>,
+    },
+    /// The microcontroller's reset pin is pulled low.
+    Nrst {
+        /// How long.
+        #[serde(rename = "for")]
+        lasting: Nanos,
+    },
+    /// One bit of the microcontroller's RAM turns over; chip level only.
+    FlipRamBit {
+        /// The byte, from the start of the RAM.
+        #[schemars(range(max = 2047))]
+        byte: u16,
+        /// The bit.
+        #[schemars(range(max = 7))]
+        bit: u8,
     },
     /// The microcontroller is reset with its supply present.
     Reset {
@@ -239,6 +283,9 @@ pub(super) enum ActWith {
         cause: ResetCause,
         /// Whether the RAM that is kept over resets survives.
         ram: Ram,
+        /// So many instructions later, chip level only; at once unless given.
+        #[schemars(range(min = 1))]
+        after_instructions: Option<u32>,
     },
     /// The microcontroller loses its supply in the middle of an EEPROM write.
     CutDuringWrite {

@@ -15,7 +15,7 @@ pub use load::{collect, json_schema, load, load_all, parse};
 
 pub use crate::document::{Place, Problem, ProblemKind, Problems};
 pub use crate::parts::Drift;
-pub use crate::timeline::Pin;
+pub use crate::timeline::{BoardPin, Pin, PinLevel};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -56,6 +56,37 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// Invariants that this scenario is allowed to break, and why.
     pub waivers: Vec<Waiver>,
+    /// The one level that this scenario is about, and why.
+    pub only_on: Option<OnlyOn>,
+}
+
+/// A level on which firmware runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelKind {
+    /// Its logic, compiled for this machine.
+    Host,
+    /// An image on an emulated chip.
+    Chip,
+}
+
+impl LevelKind {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Chip => "chip",
+        }
+    }
+}
+
+/// A scenario that is about one level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnlyOn {
+    /// The level.
+    pub level: LevelKind,
+    /// Why no other.
+    pub reason: String,
 }
 
 /// How things are at time zero.
@@ -190,12 +221,37 @@ pub enum Act {
     Hang,
     /// From now on the Pi's shutdown takes this long.
     ShutdownTakes(Nanos),
-    /// Something inverts a pin of the microcontroller for a while.
+    /// Something inverts an input of the microcontroller for a while, once or again and again.
     Noise {
         /// The pin.
         pin: Pin,
         /// How long.
         lasting: Nanos,
+        /// How often.
+        count: u32,
+        /// From the beginning of one to the beginning of the next; longer than `lasting` unless `count` is 1.
+        every: Nanos,
+    },
+    /// A pin of the microcontroller is held at a level, whoever drives it.
+    Stuck {
+        /// The pin.
+        pin: BoardPin,
+        /// The level.
+        level: PinLevel,
+        /// How long; `None` is for good.
+        lasting: Option<Nanos>,
+    },
+    /// NRST is pulled low for a while.
+    Nrst {
+        /// How long.
+        lasting: Nanos,
+    },
+    /// One bit of the microcontroller's RAM turns over.
+    FlipRamBit {
+        /// The byte, from the start of the RAM.
+        byte: u16,
+        /// The bit, 0 ..= 7.
+        bit: u8,
     },
     /// The microcontroller is reset with its supply present.
     McuReset {
@@ -203,6 +259,8 @@ pub enum Act {
         cause: ResetCause,
         /// Whether the RAM that is kept over resets survived.
         ram: Ram,
+        /// So many instructions later; `None` is at once.
+        after_instructions: Option<u32>,
     },
     /// The microcontroller loses its supply in the middle of the `nth` EEPROM word operation from now and gets it back after `lasting`.
     CutDuringWrite {
@@ -215,6 +273,48 @@ pub enum Act {
     },
     /// A part's values change from now on.
     Drift(Box<Drift>),
+}
+
+impl Act {
+    /// Whether it needs a device that executes instructions, has RAM, has registers.
+    pub const fn is_for_the_chip_only(&self) -> bool {
+        match self {
+            Self::FlipRamBit { .. } | Self::McuReset { after_instructions: Some(_), .. } => true,
+            Self::Unplug
+            | Self::Plug
+            | Self::StripOff
+            | Self::StripOn
+            | Self::Bounce { .. }
+            | Self::Sag { .. }
+            | Self::Ramp { .. }
+            | Self::Press { .. }
+            | Self::Hold
+            | Self::Release
+            | Self::Poweroff
+            | Self::Reboot
+            | Self::Hang
+            | Self::ShutdownTakes(_)
+            | Self::Noise { .. }
+            | Self::Stuck { .. }
+            | Self::Nrst { .. }
+            | Self::McuReset { after_instructions: None, .. }
+            | Self::CutDuringWrite { .. }
+            | Self::Drift(_) => false,
+        }
+    }
+}
+
+impl Scenario {
+    /// The only level on which it makes sense, and why: because it says so, or because a stimulus needs a
+    /// chip.
+    pub fn only_on(&self) -> Option<OnlyOn> {
+        let needs_chip = self.stimuli.iter().find(|one| one.act.is_for_the_chip_only());
+        self.only_on.clone().or_else(|| {
+            let stimulus = needs_chip?;
+            let reason = format!("line {}: {}", stimulus.line, describe::act(&stimulus.act));
+            Some(OnlyOn { level: LevelKind::Chip, reason })
+        })
+    }
 }
 
 /// Whether RAM that is kept over a reset survived it.

@@ -11,7 +11,7 @@ use super::file::{
     ActFile, ActWith, ActWord, DriftFile, EepromFile, PartChoice, PartWith, WhenFile,
 };
 use super::names::{InvariantName, PlugName};
-use super::{Act, Drift, Scenario, Start, StartEeprom, StartPi, Stimulus, Waiver, When};
+use super::{Act, Drift, OnlyOn, Scenario, Start, StartEeprom, StartPi, Stimulus, Waiver, When};
 use crate::document::{Document, Piece, Problem, Problems};
 use crate::parts::{Board, Cable, Caps, Flaw, Library, Part, PartError, Pi, Stored, Supply};
 use crate::quantity::{Nanos, Volts};
@@ -59,6 +59,7 @@ pub(super) fn resolve(
         .filter_map(|index| resolver.expectation(index))
         .collect();
     let waivers = resolver.waivers();
+    let only_on = resolver.only_on();
 
     let end = resolver.end;
     resolver.document.finish()?;
@@ -79,6 +80,7 @@ pub(super) fn resolve(
         end: end.ok_or_else(incomplete)?,
         expectations,
         waivers,
+        only_on,
     })
 }
 
@@ -325,16 +327,56 @@ impl Resolver<'_> {
                 Act::Ramp { to, over }
             }
             ActWith::ShutdownTakes(time) => Act::ShutdownTakes(time),
-            ActWith::Noise { on, lasting } => {
+            ActWith::Noise { on, lasting, count, every } => {
                 self.takes_time(lasting, &format!("{pointer}/noise/for"));
-                Act::Noise { pin: on, lasting }
+                let count = count.unwrap_or(1);
+                self.noise_repeats(lasting, count, every, &format!("{pointer}/noise"));
+                Act::Noise { pin: on, lasting, count, every: every.unwrap_or(Nanos::ZERO) }
             }
-            ActWith::Reset { cause, ram } => Act::McuReset { cause, ram },
+            ActWith::Stuck { pin, level, lasting } => {
+                if let Some(lasting) = lasting {
+                    self.takes_time(lasting, &format!("{pointer}/stuck/for"));
+                }
+                Act::Stuck { pin, level, lasting }
+            }
+            ActWith::Nrst { lasting } => {
+                self.takes_time(lasting, &format!("{pointer}/nrst/for"));
+                Act::Nrst { lasting }
+            }
+            ActWith::FlipRamBit { byte, bit } => Act::FlipRamBit { byte, bit },
+            ActWith::Reset { cause, ram, after_instructions } => {
+                Act::McuReset { cause, ram, after_instructions }
+            }
             ActWith::CutDuringWrite { write, tear, lasting } => {
                 self.takes_time(lasting, &format!("{pointer}/cut_during_write/for"));
                 Act::CutDuringWrite { nth: write, tear, lasting }
             }
             ActWith::Drift(drift) => Act::Drift(Box::new(drift_of(*drift))),
+        }
+    }
+
+    /// Noise that comes more than once has gaps, and ends within the run.
+    fn noise_repeats(&mut self, lasting: Nanos, count: u32, every: Option<Nanos>, pointer: &str) {
+        let place = format!("{pointer}/every");
+        match every {
+            None if count > 1 => {
+                let message = format!("{count} times without a time from one to the next");
+                let help = "add `every`, longer than `for`";
+                self.report_help(&format!("{pointer}/count"), message, "expected `every`", help);
+            }
+            Some(every) if count > 1 && every <= lasting => {
+                let message = format!("every {} leaves no gap", every.exact());
+                self.report(&place, message, format!("expected more than {}", lasting.exact()));
+            }
+            Some(every) => {
+                if let Some(end) = self.end
+                    && every.saturating_mul(u64::from(count)) > end
+                {
+                    let message = format!("{count} times {} is longer than the run", every.exact());
+                    self.report(&place, message, format!("the run ends at {}", end.exact()));
+                }
+            }
+            None => {}
         }
     }
 
@@ -387,7 +429,7 @@ impl Resolver<'_> {
                 continue;
             };
             steps += match act {
-                Act::Bounce { count, .. } => u64::from(*count),
+                Act::Bounce { count, .. } | Act::Noise { count, .. } => u64::from(*count),
                 Act::Ramp { to, .. } => {
                     let from = level.replace(to.0).unwrap_or(to.0);
                     ((to.0 - from).abs() / super::RAMP_STEP) as u64
@@ -404,14 +446,17 @@ impl Resolver<'_> {
                 | Act::Reboot
                 | Act::Hang
                 | Act::ShutdownTakes(_)
-                | Act::Noise { .. }
+                | Act::Stuck { .. }
+                | Act::Nrst { .. }
+                | Act::FlipRamBit { .. }
                 | Act::McuReset { .. }
                 | Act::CutDuringWrite { .. }
                 | Act::Drift(_) => 1,
             };
             if steps > MAX_STEPS {
                 let message = format!("more than {MAX_STEPS} steps up to this stimulus");
-                let label = "bounces and ramps count each contact and each 10 mV";
+                let label =
+                    "bounces, noise and ramps count each contact, each pulse and each 10 mV";
                 self.report(&format!("stimuli/{index}/do"), message, label);
                 return;
             }
@@ -441,6 +486,12 @@ impl Resolver<'_> {
             *part = part.clone().with(over);
             self.part_flaws(&part.flaws(), &pointer);
         }
+    }
+
+    fn only_on(&mut self) -> Option<OnlyOn> {
+        let level = self.document.get("only_on/level").fits();
+        let reason = self.document.get::<String>("only_on/reason").fits();
+        Some(OnlyOn { level: level?, reason: reason?.trim().to_owned() })
     }
 
     fn waivers(&mut self) -> Vec<Waiver> {

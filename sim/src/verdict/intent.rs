@@ -16,7 +16,7 @@ use firmware::record::Intent;
 use firmware::time::Millis;
 
 use crate::quantity::Nanos;
-use crate::scenario::{Act, Pin, Scenario, StartEeprom, StartPi};
+use crate::scenario::{Act, BoardPin, Pin, Scenario, StartEeprom, StartPi};
 use crate::timeline::{
     Button, Event, Mcu, Pi as Phase, PiRequest, PowerGood, Rail, SupplyEnable, SupplyGood,
 };
@@ -126,9 +126,11 @@ pub(super) fn judge(scenario: &Scenario, history: &History<'_>) -> Found {
 
 fn disturbs_the_request(act: &Act, scenario: &Scenario) -> bool {
     match act {
-        Act::Noise { pin: Pin::PiRequest, lasting } => {
+        Act::Noise { pin: Pin::PiRequest, lasting, .. }
+        | Act::Stuck { pin: BoardPin::PiRequest, lasting: Some(lasting), .. } => {
             *lasting >= nanos(scenario.config.request_noise)
         }
+        Act::Stuck { pin: BoardPin::PiRequest, lasting: None, .. } => true,
         _ => false,
     }
 }

@@ -4,6 +4,7 @@
 //! found and what the limit was. A scenario with a stimulus that never took effect proves nothing: it
 //! is invalid, not passed. Nothing here looks into the firmware.
 
+mod device;
 mod energy;
 mod expect;
 mod history;
@@ -164,6 +165,8 @@ pub enum Status {
     Failed,
     /// A stimulus never took effect: the run proves nothing.
     Invalid,
+    /// It was not run: this level cannot do what it asks for.
+    Skipped,
 }
 
 impl Status {
@@ -173,6 +176,7 @@ impl Status {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::Invalid => "invalid",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -190,12 +194,15 @@ pub struct Verdict {
     pub invariants: Vec<InvariantFinding>,
     /// Hold-up to spare where it matters.
     pub energy: Vec<EnergyMargin>,
+    /// What went wrong in the device itself: its program went astray or did not end.
+    pub device: Vec<Finding>,
 }
 
 /// Judges a run.
 pub fn judge(scenario: &Scenario, run: &Run) -> Verdict {
-    let history = History { timeline: &run.timeline, end: scenario.end };
-    let expectations: Vec<Finding> = scenario
+    let history = History { timeline: &run.timeline, end: run.end };
+    let device = device::judge(run);
+    let mut expectations: Vec<Finding> = scenario
         .expectations
         .iter()
         .map(|expectation| expect::judge(expectation, run, &history))
@@ -224,18 +231,31 @@ pub fn judge(scenario: &Scenario, run: &Run) -> Verdict {
             }
         }
     }
+    if run.end < scenario.end {
+        // What came of the rest nobody knows.
+        let findings = invariants.iter_mut().map(|found| &mut found.finding);
+        for finding in expectations.iter_mut().chain(findings) {
+            finding.outcome = Outcome::Undecided;
+            finding.detail = format!("the run ended at {} s", run.end.in_seconds(3));
+            finding.margin = None;
+        }
+        invalid.clear();
+    }
     let failed = expectations
         .iter()
         .chain(invariants.iter().map(|found| &found.finding))
         .any(|finding| finding.outcome == Outcome::Failed);
-    let status = if !invalid.is_empty() {
+    // A program that went astray explains whatever else is wrong.
+    let status = if !device.is_empty() {
+        Status::Failed
+    } else if !invalid.is_empty() {
         Status::Invalid
     } else if failed {
         Status::Failed
     } else {
         Status::Passed
     };
-    Verdict { status, invalid, expectations, invariants, energy: energy::margins(run) }
+    Verdict { status, invalid, expectations, invariants, energy: energy::margins(run), device }
 }
 
 fn without_effect(scenario: &Scenario, run: &Run) -> Vec<String> {

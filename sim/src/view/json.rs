@@ -5,9 +5,11 @@
 
 use serde::Serialize;
 
+use crate::divergence::{Divergence, Shift};
+use crate::dut::DeviceReport;
 use crate::quantity::Nanos;
 use crate::scenario::describe;
-use crate::suite::{Ran, Summary};
+use crate::suite::{Compared, NotRun, Ran, Summary};
 use crate::timeline::{Quantities, What};
 use crate::verdict::{Finding, Verdict};
 
@@ -27,14 +29,18 @@ struct Totals {
     passed: usize,
     failed: usize,
     invalid: usize,
+    skipped: usize,
 }
 
 #[derive(Serialize)]
 struct ScenarioReport<'a> {
     name: &'a str,
     purpose: &'a str,
+    level: &'a str,
     status: &'static str,
     end_ns: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     initial: Vec<State>,
@@ -43,6 +49,59 @@ struct ScenarioReport<'a> {
     expectations: Vec<FindingReport>,
     invariants: Vec<FindingReport>,
     energy: Vec<EnergyReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct DeviceObject<'a> {
+    findings: Vec<FindingReport>,
+    instructions: u64,
+    run_ns: u64,
+    sleep_ns: u64,
+    stop_ns: u64,
+    standby_ns: u64,
+    reset_ns: u64,
+    off_ns: u64,
+    resets: Vec<ResetObject>,
+    fault_count: u64,
+    faults: Vec<FaultObject<'a>>,
+    oddities: Vec<OddityObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<EndedObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResetObject {
+    cause: &'static str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct FaultObject<'a> {
+    at_ns: u64,
+    kind: &'static str,
+    pc: String,
+    symbol: Option<&'a str>,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
+struct OddityObject<'a> {
+    what: &'a str,
+    place: &'a str,
+    bits: String,
+    count: u64,
+    first_pc: String,
+    symbol: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct EndedObject<'a> {
+    at_ns: u64,
+    pc: String,
+    symbol: Option<&'a str>,
+    instructions: u64,
 }
 
 #[derive(Serialize)]
@@ -94,34 +153,157 @@ struct EnergyReport {
 
 /// All results as one document, ending in a newline.
 pub fn document(results: &[Ran]) -> String {
-    let Summary { passed, failed, invalid } = Summary::of(results);
-    let document = Document {
+    printed(&Document {
         format: "holdup-run",
         version: VERSION,
-        summary: Totals { passed, failed, invalid },
+        summary: Totals::of(results),
         scenarios: results.iter().map(scenario).collect(),
-    };
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    })
+}
+
+fn printed(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+impl Totals {
+    fn of<'a>(results: impl IntoIterator<Item = &'a Ran>) -> Self {
+        let Summary { passed, failed, invalid, chip_only, host_only } = Summary::of(results);
+        Self { passed, failed, invalid, skipped: chip_only + host_only }
+    }
+}
+
+#[derive(Serialize)]
+struct ComparisonDocument<'a> {
+    format: &'static str,
+    version: u32,
+    levels: Vec<&'a str>,
+    summary: ComparisonTotals,
+    scenarios: Vec<ComparisonReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct ComparisonTotals {
+    agree: usize,
+    differ: usize,
+    not_compared: usize,
+    runs: [Totals; 2],
+}
+
+#[derive(Serialize)]
+struct ComparisonReport<'a> {
+    name: &'a str,
+    /// `null` if they could not be compared.
+    agrees: Option<bool>,
+    matched: Option<usize>,
+    largest: Option<ShiftReport>,
+    divergence: Option<DivergenceReport>,
+    runs: [ScenarioReport<'a>; 2],
+}
+
+#[derive(Serialize)]
+struct ShiftReport {
+    /// Indices into the runs' timelines.
+    records: [Option<usize>; 2],
+    offset_ns: i64,
+    moved_ns: u64,
+    limit_ns: u64,
+}
+
+#[derive(Serialize)]
+struct DivergenceReport {
+    kind: &'static str,
+    records: [Option<usize>; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shift: Option<ShiftReport>,
+}
+
+impl From<Shift> for ShiftReport {
+    fn from(shift: Shift) -> Self {
+        Self {
+            records: [Some(shift.first), Some(shift.second)],
+            offset_ns: shift.offset,
+            moved_ns: shift.moved.0,
+            limit_ns: shift.limit.0,
+        }
+    }
+}
+
+impl From<Divergence> for DivergenceReport {
+    fn from(divergence: Divergence) -> Self {
+        let (kind, records, shift) = match divergence {
+            Divergence::Initial { .. } => ("initial", [None, None], None),
+            Divergence::Value { first, second } => ("value", [Some(first), Some(second)], None),
+            Divergence::OnlyFirst { first, .. } => ("only_first", [Some(first), None], None),
+            Divergence::OnlySecond { second, .. } => ("only_second", [None, Some(second)], None),
+            Divergence::Time(shift) => {
+                ("time", [Some(shift.first), Some(shift.second)], Some(shift.into()))
+            }
+        };
+        Self { kind, records, shift }
+    }
+}
+
+/// Runs on two levels as one document, ending in a newline.
+pub fn comparison(levels: [&str; 2], results: &[Compared]) -> String {
+    let differ = results.iter().filter(|one| one.differs()).count();
+    let not_compared = results.iter().filter(|one| one.comparison.is_none()).count();
+    let reports = results.iter().map(|one| {
+        let comparison = one.comparison.as_ref();
+        let [first, second] = &one.runs;
+        ComparisonReport {
+            name: &first.scenario.name,
+            agrees: comparison.map(|comparison| comparison.divergence.is_none()),
+            matched: comparison.map(|comparison| comparison.matched),
+            largest: comparison.and_then(|comparison| comparison.largest).map(ShiftReport::from),
+            divergence: comparison
+                .and_then(|comparison| comparison.divergence)
+                .map(DivergenceReport::from),
+            runs: [scenario(first), scenario(second)],
+        }
+    });
+    printed(&ComparisonDocument {
+        format: "holdup-compare",
+        version: VERSION,
+        levels: levels.to_vec(),
+        summary: ComparisonTotals {
+            agree: results.len() - differ - not_compared,
+            differ,
+            not_compared,
+            runs: [0, 1].map(|side| Totals::of(results.iter().map(|one| &one.runs[side]))),
+        },
+        scenarios: reports.collect(),
+    })
 }
 
 fn scenario(ran: &Ran) -> ScenarioReport<'_> {
     let mut report = ScenarioReport {
         name: &ran.scenario.name,
         purpose: &ran.scenario.purpose,
+        level: &ran.level,
         status: ran.status().name(),
         end_ns: ran.scenario.end.0,
-        error: ran.outcome.as_ref().err().map(ToString::to_string),
+        skipped: None,
+        error: None,
         initial: Vec::new(),
         timeline: Vec::new(),
         invalid: Vec::new(),
         expectations: Vec::new(),
         invariants: Vec::new(),
         energy: Vec::new(),
+        device: None,
     };
-    let Ok((run, verdict)) = &ran.outcome else {
-        return report;
+    let (run, verdict) = match &ran.outcome {
+        Ok(outcome) => outcome,
+        Err(why @ NotRun::OtherLevel(_)) => {
+            report.skipped = Some(why.to_string());
+            return report;
+        }
+        Err(NotRun::Error(error)) => {
+            report.error = Some(error.to_string());
+            return report;
+        }
     };
     report.initial = run
         .timeline
@@ -131,7 +313,53 @@ fn scenario(ran: &Ran) -> ScenarioReport<'_> {
         .collect();
     report.timeline = entries(ran, run);
     fill_verdict(&mut report, verdict);
+    report.device = run.device.as_ref().map(|report| device(report, verdict));
     report
+}
+
+fn device<'a>(report: &'a DeviceReport, verdict: &Verdict) -> DeviceObject<'a> {
+    let address = |pc: u32| format!("{pc:#010x}");
+    DeviceObject {
+        findings: verdict.device.iter().map(|f| finding(f, None)).collect(),
+        instructions: report.instructions,
+        run_ns: report.run.0,
+        sleep_ns: report.sleep.0,
+        stop_ns: report.stop.0,
+        standby_ns: report.standby.0,
+        reset_ns: report.reset.0,
+        off_ns: report.off.0,
+        resets: report.resets.iter().map(|&(cause, count)| ResetObject { cause, count }).collect(),
+        fault_count: report.fault_count,
+        faults: report
+            .faults
+            .iter()
+            .map(|fault| FaultObject {
+                at_ns: fault.at.0,
+                kind: fault.kind.name(),
+                pc: address(fault.pc),
+                symbol: fault.symbol.as_deref(),
+                why: &fault.why,
+            })
+            .collect(),
+        oddities: report
+            .oddities
+            .iter()
+            .map(|oddity| OddityObject {
+                what: &oddity.what,
+                place: &oddity.place,
+                bits: address(oddity.bits),
+                count: oddity.count,
+                first_pc: address(oddity.first_pc),
+                symbol: oddity.symbol.as_deref(),
+            })
+            .collect(),
+        ended: report.ended.as_ref().map(|ended| EndedObject {
+            at_ns: ended.at.0,
+            pc: address(ended.pc),
+            symbol: ended.symbol.as_deref(),
+            instructions: ended.instructions,
+        }),
+    }
 }
 
 fn entries(ran: &Ran, run: &crate::bench::Run) -> Vec<EntryReport> {

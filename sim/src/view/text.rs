@@ -25,7 +25,8 @@ const AROUND: usize = 4;
 pub fn full(ran: &Ran) -> String {
     let mut out = String::new();
     let scenario = &ran.scenario;
-    let _ = writeln!(out, "{}: {}", scenario.name, ran.status().name());
+    let level = if ran.level == "host" { String::new() } else { format!(" on {}", ran.level) };
+    let _ = writeln!(out, "{}: {}{level}", scenario.name, ran.status().name());
     for line in wrapped(&scenario.purpose, 96) {
         let _ = writeln!(out, "  {line}");
     }
@@ -35,6 +36,9 @@ pub fn full(ran: &Ran) -> String {
             out.push_str(&timeline(scenario, &run.timeline));
             out.push('\n');
             out.push_str(&self::verdict(scenario, verdict, &run.timeline));
+            if let Some(device) = &run.device {
+                out.push_str(&super::device::text(device));
+            }
         }
         Err(error) => {
             let _ = writeln!(out, "\n  {error}");
@@ -49,7 +53,7 @@ pub fn brief(ran: &Ran) -> String {
         Err(error) => (error.to_string(), String::new()),
         Ok((run, verdict)) => {
             let details = match verdict.status {
-                Status::Passed => String::new(),
+                Status::Passed | Status::Skipped => String::new(),
                 Status::Failed | Status::Invalid => {
                     shortcomings(&ran.scenario, verdict, &run.timeline)
                 }
@@ -63,11 +67,14 @@ pub fn brief(ran: &Ran) -> String {
 
 /// The last line of a run over several scenarios.
 pub fn summary(summary: &Summary) -> String {
-    let total = summary.passed + summary.failed + summary.invalid;
-    format!(
-        "{total} scenarios: {} passed, {} failed, {} invalid\n",
-        summary.passed, summary.failed, summary.invalid
-    )
+    let Summary { passed, failed, invalid, chip_only, host_only } = *summary;
+    let total = passed + failed + invalid + chip_only + host_only;
+    let only = |count: usize, level: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} skipped: {level} only"),
+    };
+    let skipped = only(chip_only, "chip") + &only(host_only, "host");
+    format!("{total} scenarios: {passed} passed, {failed} failed, {invalid} invalid{skipped}\n")
 }
 
 /// The least hold-up at a halt, in words.
@@ -162,7 +169,8 @@ fn lines(scenario: &Scenario, timeline: &Timeline) -> Vec<Line> {
     lines
 }
 
-fn words(scenario: &Scenario, entry: &Entry) -> String {
+/// What an entry says, in words.
+pub(super) fn words(scenario: &Scenario, entry: &Entry) -> String {
     match entry.what {
         What::Event(event) => event.to_string(),
         What::Stimulus(index) => {
@@ -213,6 +221,9 @@ pub fn verdict(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> S
     for found in &verdict.invariants {
         out.push_str(&finding_row(&found.finding, &format!("O{}", found.number)));
     }
+    for finding in &verdict.device {
+        out.push_str(&finding_row(finding, "device"));
+    }
     if !verdict.energy.is_empty() {
         out.push('\n');
     }
@@ -254,7 +265,8 @@ fn shortcomings(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> 
     }
     let expectations = verdict.expectations.iter().map(|finding| (place(finding), finding));
     let invariants = verdict.invariants.iter().map(|f| (format!("O{}", f.number), &f.finding));
-    for (place, finding) in expectations.chain(invariants) {
+    let device = verdict.device.iter().map(|finding| ("device".to_owned(), finding));
+    for (place, finding) in expectations.chain(invariants).chain(device) {
         if finding.outcome != Outcome::Failed {
             continue;
         }

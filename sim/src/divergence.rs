@@ -1,0 +1,362 @@
+//! Where two runs of a scenario differ by more than their clocks explain.
+//!
+//! **Rule.** Each subject takes the same values in the same order in both runs. The times of a record
+//! may differ, but only as clocks drift: with the offset of a record, the second run's time less the
+//! first's, there is an earlier record, a stimulus, or the beginning, `j`, from which this one `i` can
+//! have come:
+//!
+//! ```text
+//! |offset_i − offset_j| ≤ latency_j + epsilon · (t_i − t_j)
+//! ```
+//!
+//! So an offset that is there already is carried along and never counts twice, and what nothing
+//! explains is a difference, however small. Records that only one run has are none if their like may
+//! lie behind the end. The constants and their reasons are in [`Tolerance`].
+//!
+//! **Starts.** While a device starts its pins float, then show what its firmware makes of what little it
+//! knows. So of the records in the time of a start, after a power-on, a reset or the beginning, only
+//! the last of each subject counts, and none if it leaves the subject as it was.
+//!
+//! A pure function of two timelines. Values of quantities are not compared: they follow from the records.
+//! Leaves out which of several causes it was: any earlier record may explain a later one.
+
+mod tolerance;
+
+pub use tolerance::Tolerance;
+
+use std::collections::BTreeMap;
+
+use crate::quantity::Nanos;
+use crate::timeline::{Event, Mcu, Timeline, What};
+
+/// What a record is about: a subject of the vocabulary, or a stimulus of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// By its name.
+    Named(&'static str),
+    /// Stimuli, all together.
+    Stimulus,
+}
+
+/// What two runs have in common, and where that ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// How many records were found in both runs.
+    pub matched: usize,
+    /// The largest difference in time that is explained.
+    pub largest: Option<Shift>,
+    /// The first difference that is not.
+    pub divergence: Option<Divergence>,
+}
+
+/// A difference in the time of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shift {
+    /// The record, in the first run.
+    pub first: usize,
+    /// The record, in the second run.
+    pub second: usize,
+    /// The second run's time less the first's \[ns\].
+    pub offset: i64,
+    /// How much of it came since the record that explains it best \[ns\].
+    pub moved: Nanos,
+    /// How much may have come since then.
+    pub limit: Nanos,
+}
+
+/// A difference that the clocks do not explain.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Divergence {
+    /// A subject has other values at time zero.
+    Initial {
+        /// In the first run.
+        first: Option<Event>,
+        /// In the second run.
+        second: Option<Event>,
+    },
+    /// A subject took another value.
+    Value {
+        /// The record in the first run.
+        first: usize,
+        /// The record in the second run.
+        second: usize,
+    },
+    /// Only the first run has it.
+    OnlyFirst {
+        /// The record.
+        first: usize,
+        /// How many records the other run has before the same time.
+        before: usize,
+    },
+    /// Only the second run has it.
+    OnlySecond {
+        /// The record.
+        second: usize,
+        /// How many records the other run has before the same time.
+        before: usize,
+    },
+    /// Both have it, at times too far apart.
+    Time(Shift),
+}
+
+/// A time from which later records may have come.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    at: Nanos,
+    offset: i64,
+    latency: Nanos,
+}
+
+impl Anchor {
+    /// How far a record at `at` may have moved since.
+    fn limit(&self, at: Nanos, tolerance: &Tolerance) -> Nanos {
+        let elapsed = at.saturating_sub(self.at).0 as f64;
+        self.latency.saturating_add(Nanos((elapsed * tolerance.epsilon).ceil() as u64))
+    }
+}
+
+/// Compares two runs of one scenario that ended at `end`.
+#[must_use]
+pub fn compare(
+    first: &Timeline,
+    second: &Timeline,
+    end: Nanos,
+    tolerance: &Tolerance,
+) -> Comparison {
+    let mut comparison = Comparison { matched: 0, largest: None, divergence: None };
+    let (one, other) = (settled(first, tolerance), settled(second, tolerance));
+    if let Some(divergence) = initial(&one, &other) {
+        comparison.divergence = Some(divergence);
+        return comparison;
+    }
+    let mut pairing = Pairing::new(second, &other.records);
+    let mut anchors = vec![Anchor {
+        // What began before time zero counts since then.
+        at: Nanos::ZERO,
+        offset: 0,
+        latency: tolerance.beginning(),
+    }];
+    // Values that differ, and records without a partner.
+    let mut candidates = Vec::new();
+    for (index, entry) in one.records.iter().map(|index| (*index, &first.entries[*index])) {
+        let Some(partner) = pairing.partner(subject(entry.what)) else {
+            candidates.push((entry.at, Divergence::OnlyFirst { first: index, before: 0 }));
+            continue;
+        };
+        let other = second.entries[partner];
+        if other.what != entry.what {
+            let value = Divergence::Value { first: index, second: partner };
+            candidates.push((entry.at.min(other.at), value));
+            pairing.give_up(subject(entry.what));
+            continue;
+        }
+        comparison.matched += 1;
+        let offset = signed(other.at) - signed(entry.at);
+        let shift = explained(&anchors, entry.at, offset, tolerance, index, partner);
+        match shift {
+            Ok(shift) => {
+                let largest = comparison.largest.map_or(0, |largest| largest.offset.abs());
+                if offset.abs() > largest {
+                    comparison.largest = Some(shift);
+                }
+                let latency = tolerance.latency(entry.what);
+                anchors.push(Anchor { at: entry.at, offset, latency });
+            }
+            Err(shift) => candidates.push((entry.at.min(other.at), Divergence::Time(shift))),
+        }
+    }
+    for index in pairing.left(second) {
+        let at = second.entries[index].at;
+        candidates.push((at, Divergence::OnlySecond { second: index, before: 0 }));
+    }
+    candidates.retain(|(at, divergence)| match divergence {
+        Divergence::OnlyFirst { .. } => !may_lie_behind(&anchors, *at, end, 1, tolerance),
+        Divergence::OnlySecond { .. } => !may_lie_behind(&anchors, *at, end, -1, tolerance),
+        Divergence::Initial { .. } | Divergence::Value { .. } | Divergence::Time(_) => true,
+    });
+    let found = candidates.into_iter().min_by_key(|(at, _)| *at);
+    comparison.divergence = found.map(|(at, divergence)| located(divergence, at, first, second));
+    comparison
+}
+
+/// With the place in the run that does not have the record.
+fn located(divergence: Divergence, at: Nanos, first: &Timeline, second: &Timeline) -> Divergence {
+    let before = |timeline: &Timeline| timeline.entries.partition_point(|entry| entry.at <= at);
+    match divergence {
+        Divergence::OnlyFirst { first, .. } => {
+            Divergence::OnlyFirst { first, before: before(second) }
+        }
+        Divergence::OnlySecond { second, .. } => {
+            Divergence::OnlySecond { second, before: before(first) }
+        }
+        Divergence::Initial { .. } | Divergence::Value { .. } | Divergence::Time(_) => divergence,
+    }
+}
+
+/// A run without the transients of its starts.
+struct Settled {
+    /// The state of each subject once the beginning was over.
+    initial: BTreeMap<&'static str, Event>,
+    /// The records that count.
+    records: Vec<usize>,
+}
+
+fn settled(timeline: &Timeline, tolerance: &Tolerance) -> Settled {
+    let mut initial: BTreeMap<_, _> =
+        timeline.initial.iter().map(|event| (event.subject(), *event)).collect();
+    let mut states = initial.clone();
+    let mut records = Vec::new();
+    // The records of a start: when it is over, and by subject the last one and the state before.
+    let mut ends = tolerance.start();
+    let mut starting: BTreeMap<&'static str, (usize, Option<Event>)> = BTreeMap::new();
+    let mut beginning = true;
+    let mut close = |starting: &mut BTreeMap<&'static str, (usize, Option<Event>)>,
+                     records: &mut Vec<usize>,
+                     beginning: bool| {
+        for (subject, (index, before)) in std::mem::take(starting) {
+            let What::Event(last) = timeline.entries[index].what else { continue };
+            // What happens on its own at the beginning is no start; only what the pins show is.
+            if beginning && is_pin(last) {
+                initial.insert(subject, last);
+            } else if before != Some(last) {
+                records.push(index);
+            }
+        }
+    };
+    for (index, entry) in timeline.entries.iter().enumerate() {
+        if entry.at > ends {
+            close(&mut starting, &mut records, beginning);
+            beginning = false;
+        }
+        let What::Event(event) = entry.what else {
+            records.push(index);
+            continue;
+        };
+        if matches!(starts(entry.what), Some(Mcu::On | Mcu::Reset)) {
+            close(&mut starting, &mut records, beginning);
+            beginning = false;
+            ends = entry.at.saturating_add(tolerance.start());
+            records.push(index);
+        } else if entry.at <= ends && !matches!(event, Event::Journal(_)) {
+            let before = states.get(event.subject()).copied();
+            starting.entry(event.subject()).or_insert((index, before)).0 = index;
+        } else {
+            records.push(index);
+        }
+        states.insert(event.subject(), event);
+    }
+    close(&mut starting, &mut records, beginning);
+    records.sort_unstable();
+    Settled { initial, records }
+}
+
+/// Whether it is about an output of the device.
+fn is_pin(event: Event) -> bool {
+    matches!(
+        event,
+        Event::SupplyEnable(_) | Event::PowerGood(_) | Event::LoadSwitch(_) | Event::StatusLed(_)
+    )
+}
+
+fn initial(first: &Settled, second: &Settled) -> Option<Divergence> {
+    let subjects = first.initial.keys().chain(second.initial.keys());
+    subjects
+        .map(|subject| (first.initial.get(subject).copied(), second.initial.get(subject).copied()))
+        .find(|(one, other)| one != other)
+        .map(|(first, second)| Divergence::Initial { first, second })
+}
+
+/// The best explanation of an offset: the latest anchor from which it can have come; else, as an
+/// error, the one that explains most.
+fn explained(
+    anchors: &[Anchor],
+    at: Nanos,
+    offset: i64,
+    tolerance: &Tolerance,
+    first: usize,
+    second: usize,
+) -> Result<Shift, Shift> {
+    let mut nearest = Shift { first, second, offset, moved: Nanos(u64::MAX), limit: Nanos::ZERO };
+    for anchor in anchors.iter().rev() {
+        let moved = Nanos(offset.abs_diff(anchor.offset));
+        let limit = anchor.limit(at, tolerance);
+        let shift = Shift { moved, limit, ..nearest };
+        if moved <= limit {
+            return Ok(shift);
+        }
+        if moved.saturating_sub(limit) < nearest.moved.saturating_sub(nearest.limit) {
+            nearest = shift;
+        }
+    }
+    Err(nearest)
+}
+
+/// Whether the partner of a record at `at` may come only after the end. `sign` is that of the offset
+/// which a later partner would have.
+fn may_lie_behind(
+    anchors: &[Anchor],
+    at: Nanos,
+    end: Nanos,
+    sign: i64,
+    tolerance: &Tolerance,
+) -> bool {
+    let missing = signed(end.saturating_sub(at));
+    anchors.iter().filter(|anchor| anchor.at <= at).any(|anchor| {
+        let most = (sign * anchor.offset).saturating_add(signed(anchor.limit(at, tolerance)));
+        most >= missing
+    })
+}
+
+fn signed(time: Nanos) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+fn subject(what: What) -> Subject {
+    match what {
+        What::Event(event) => Subject::Named(event.subject()),
+        What::Stimulus(_) => Subject::Stimulus,
+    }
+}
+
+/// The second run's records by subject, each taken once, in order.
+struct Pairing {
+    queues: BTreeMap<Subject, std::vec::IntoIter<usize>>,
+}
+
+impl Pairing {
+    fn new(timeline: &Timeline, records: &[usize]) -> Self {
+        let mut lists: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+        for index in records {
+            lists.entry(subject(timeline.entries[*index].what)).or_default().push(*index);
+        }
+        Self { queues: lists.into_iter().map(|(key, list)| (key, list.into_iter())).collect() }
+    }
+
+    /// The next record of a subject.
+    fn partner(&mut self, subject: Subject) -> Option<usize> {
+        self.queues.get_mut(&subject)?.next()
+    }
+
+    /// After a value that differs, the rest of a subject tells nothing.
+    fn give_up(&mut self, subject: Subject) {
+        self.queues.remove(&subject);
+    }
+
+    /// The first record of each subject that nobody took.
+    fn left(mut self, timeline: &Timeline) -> Vec<usize> {
+        let mut left: Vec<usize> = self.queues.values_mut().filter_map(Iterator::next).collect();
+        left.sort_by_key(|index| timeline.entries[*index].at);
+        left
+    }
+}
+
+/// Whether the microcontroller starts anew with a record.
+pub(crate) fn starts(what: What) -> Option<Mcu> {
+    match what {
+        What::Event(Event::Mcu(mcu)) => Some(mcu),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

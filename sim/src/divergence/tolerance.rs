@@ -1,0 +1,78 @@
+//! How far two runs may drift apart: every constant with its reason.
+
+use super::starts;
+use crate::parts::Board;
+use crate::quantity::Nanos;
+use crate::scenario::{Act, Scenario};
+use crate::timeline::{Mcu, What};
+
+/// In Stop mode the firmware counts the LSI, of which it has measured half a lap, 32 768 ticks, in whole
+/// milliseconds.
+const HALF_LAP_TICKS: f64 = 32_768.0;
+/// Two readings of a clock in whole milliseconds, each rounded down: this far apart at the worst.
+const READING: f64 = 1e-3;
+/// From a pin to what is made of it: 5 us out of Stop mode, a step of at most 1 ms at 2 MHz, and a time that is
+/// rounded to whole milliseconds at its beginning and at its end.
+const LATENCY: Nanos = Nanos::from_micros(3_000);
+/// From the supply or the end of a reset to the first step: 1.5 ms until the first instruction, the sum over
+/// the image, the journal and the start of the LSI, 20 ms in all.
+const START: Nanos = Nanos::from_millis(25);
+
+/// How far the times of two runs may differ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// The error of their clocks, together, as a fraction.
+    pub epsilon: f64,
+    /// How much time before time zero the clocks have had.
+    pub warm_up: Nanos,
+    /// What a reset may cost: the time since the last step, which a device that counts anew does not
+    /// know of. No sleep is longer than half a lap of the low-power timer.
+    pub lost_in_reset: Nanos,
+}
+
+impl Tolerance {
+    /// For runs of `scenario` whose time zero came after `warm_up`.
+    #[must_use]
+    pub fn of(scenario: &Scenario, warm_up: Nanos) -> Self {
+        let mut board = scenario.board.clone();
+        let mut msi = board.clock_error();
+        let mut lsi = (board.lsi_frequency.0, board.lsi_frequency.0);
+        for stimulus in &scenario.stimuli {
+            if let Act::Drift(drift) = &stimulus.act {
+                board = Board::with(board, &drift.board);
+                msi = msi.max(board.clock_error());
+                lsi = (lsi.0.min(board.lsi_frequency.0), lsi.1.max(board.lsi_frequency.0));
+            }
+        }
+        let half_lap = |frequency: f64| HALF_LAP_TICKS / frequency;
+        let measured = READING / half_lap(lsi.1);
+        // An LSI that moves after it was measured is believed until it is measured again.
+        let moved = (lsi.1 - lsi.0) / lsi.0;
+        Self {
+            epsilon: msi + measured + moved,
+            warm_up,
+            lost_in_reset: Nanos::from_secs_f64_ceil(half_lap(lsi.0) * (1.0 + msi)),
+        }
+    }
+
+    /// How soon after a record something may come of it.
+    pub(super) fn latency(&self, what: What) -> Nanos {
+        match starts(what) {
+            Some(Mcu::On) => START,
+            Some(Mcu::Reset) => START.saturating_add(self.lost_in_reset),
+            Some(Mcu::Off) | None => LATENCY,
+        }
+    }
+
+    /// How long a device takes to start.
+    #[expect(clippy::unused_self, reason = "the same for all runs so far")]
+    pub(super) const fn start(&self) -> Nanos {
+        START
+    }
+
+    /// The same for time zero: what happens after it may have begun with the supply, long before.
+    pub(super) fn beginning(&self) -> Nanos {
+        let drifted = (self.warm_up.0 as f64 * self.epsilon).ceil() as u64;
+        START.saturating_add(Nanos(drifted))
+    }
+}
