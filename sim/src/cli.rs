@@ -4,6 +4,7 @@
 //! error. Exit codes: 0 all hold, 1 an expectation or invariant failed, 2 bad input, 3 environment,
 //! 101 a defect of Holdup.
 
+mod debug;
 mod firmware;
 mod firmware_tools;
 mod run;
@@ -56,6 +57,10 @@ enum Command {
     Parts,
     /// Compare the model with what the board's author claims and measured (Markdown).
     Fidelity,
+    /// Look into a run on the chip level: where the program is, registers, stack, charge; or use GDB.
+    ///
+    /// Fails if the program faults.
+    Debug(Box<debug::Arguments>),
     /// Ask the firmware about itself, and set up its images.
     Firmware {
         #[command(subcommand)]
@@ -135,6 +140,7 @@ fn run(command: Command) -> io::Result<u8> {
             Ok(PASSED)
         }
         Command::Fidelity => print(&fidelity::page()).map(|()| PASSED),
+        Command::Debug(arguments) => debug::run(*arguments),
         Command::Firmware { command } => firmware::run(command),
     }
 }

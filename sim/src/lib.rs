@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod debug;
 pub mod divergence;
 pub mod document;
 pub mod dut;
@@ -19,6 +20,7 @@ pub mod quantity;
 pub mod scenario;
 mod settings;
 pub mod suite;
+pub mod symbols;
 pub mod timeline;
 pub mod toolchain;
 pub mod verdict;

@@ -105,6 +105,18 @@ impl ChipLevel {
     /// # Errors
     /// The scenario sets the configuration and the image has none.
     pub fn device(&self, scenario: &Scenario) -> Result<ChipDut, Unsuitable> {
+        self.watched(scenario, Unwatched)
+    }
+
+    /// The same, with somebody who runs the chip in the device's place.
+    ///
+    /// # Errors
+    /// The scenario sets the configuration and the image has none.
+    pub fn watched<R: Runner>(
+        &self,
+        scenario: &Scenario,
+        runner: R,
+    ) -> Result<ChipDut<R>, Unsuitable> {
         let mut chip = match self.configured(&scenario.config)? {
             None => self.chip.clone(),
             Some(flash) => Chip::new(&flash, OptionBytes::default(), Oscillators::default()),
@@ -132,6 +144,7 @@ impl ChipLevel {
             armed_reset: None,
             told: Told::default(),
             ended: None,
+            runner,
         })
     }
 
@@ -199,9 +212,25 @@ struct ArmedReset {
     ram: Ram,
 }
 
+/// Who runs the chip: nobody but the device, or a debugger that stands between them.
+pub trait Runner {
+    /// Does what [`Chip::run`] does, and tells what it tells. In between the chip may be looked at.
+    fn run(&mut self, chip: &mut Chip, until: Time) -> Stopped;
+}
+
+/// Nobody but the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwatched;
+
+impl Runner for Unwatched {
+    fn run(&mut self, chip: &mut Chip, until: Time) -> Stopped {
+        chip.run(until)
+    }
+}
+
 /// A chip under test.
 #[derive(Debug)]
-pub struct ChipDut {
+pub struct ChipDut<R = Unwatched> {
     chip: Chip,
     symbols: Arc<Symbols>,
     budget: u64,
@@ -223,6 +252,7 @@ pub struct ChipDut {
     stored: (Option<Record>, Record),
     told: Told,
     ended: Option<Ended>,
+    runner: R,
 }
 
 /// Something that happened while the chip ran ahead.
@@ -233,7 +263,13 @@ enum Later {
     Reset(ArmedReset),
 }
 
-impl ChipDut {
+impl<R: Runner> ChipDut<R> {
+    /// The chip, and who ran it.
+    #[must_use]
+    pub fn into_parts(self) -> (Chip, R) {
+        (self.chip, self.runner)
+    }
+
     /// The chip's time for the bench's: it may be an instruction ahead.
     fn time(&self, now: Nanos) -> Time {
         Time(now.0).max(self.chip.now())
@@ -364,7 +400,7 @@ impl ChipDut {
     }
 }
 
-impl Dut for ChipDut {
+impl<R: Runner> Dut for ChipDut<R> {
     fn start_up(&self) -> Nanos {
         START_UP
     }
@@ -429,7 +465,7 @@ impl Dut for ChipDut {
                 return None;
             }
             let limit = self.cut.map_or(until, |(at, _)| at.min(until));
-            let stopped = self.chip.run(Time(limit.0));
+            let stopped = self.runner.run(&mut self.chip, Time(limit.0));
             let shows = self.take(stopped);
             let cut = self.cut.map(|(at, _)| at).filter(|at| *at <= until);
             if shows {

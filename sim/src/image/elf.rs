@@ -5,7 +5,8 @@
 //! used. A stripped file has neither sections nor symbols and is as good.
 //!
 //! The crate `object` reads the tables and checks their bounds; a file that lies about them is an error.
-//! Leaves out relocation, compressed sections, and debug information.
+//! Debug information is found here and read elsewhere ([`crate::symbols`]).
+//! Leaves out relocation and compressed sections.
 
 use object::LittleEndian;
 use object::elf::{self, FileHeader32};
@@ -51,6 +52,14 @@ pub(super) fn read(name: &str, file: &[u8]) -> Result<Contents, Problems> {
     }
     contents.symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
     Ok(contents)
+}
+
+/// The bytes of a section that takes no memory on the chip, if the file has it whole and uncompressed.
+pub(super) fn debug_section<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let sections = Header::parse(file).ok()?.sections(LittleEndian, file).ok()?;
+    let (_, section) = sections.section_by_name(LittleEndian, name.as_bytes())?;
+    let compressed = section.sh_flags(LittleEndian).contains(elf::SHF_COMPRESSED);
+    if compressed { None } else { section.data(LittleEndian, file).ok() }
 }
 
 /// Refuses what is no linked program for this kind of core, and says what it is.

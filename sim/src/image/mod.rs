@@ -258,6 +258,14 @@ impl Image {
         &self.contents.sections
     }
 
+    /// The bytes of a section of debug information, by its name; only an ELF file has them.
+    pub(crate) fn debug_section(&self, name: &str) -> Option<&[u8]> {
+        match self.format {
+            Format::Elf => elf::debug_section(&self.file, name),
+            Format::Hex | Format::Bin => None,
+        }
+    }
+
     /// Bytes of flash that the image takes, initial values of variables included, gaps not.
     #[must_use]
     pub fn flash_used(&self) -> u32 {
@@ -336,4 +344,9 @@ impl Image {
 /// Bytes from the start of the flash to `address`, which is in it or at its end.
 fn offset(address: u32) -> usize {
     address.saturating_sub(FLASH.start) as usize
+}
+
+/// A mangled name as people write it, without the crates' hashes.
+pub(crate) fn readable(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
 }

@@ -10,7 +10,7 @@
 use std::fmt::{self, Write as _};
 
 use super::stack::{self, Bound, Chain, Entries, Function};
-use super::{Image, SymbolKind};
+use super::{Image, SymbolKind, readable};
 use crate::document::{Problem, Problems};
 
 /// A limit of R18.
@@ -150,11 +150,6 @@ fn chain(chain: &Chain) -> String {
         let _ = write!(text, "{arrow} {} {}", link.function, link.bytes);
     }
     text
-}
-
-/// A mangled name as people write it, without the crates' hashes.
-fn readable(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name))
 }
 
 #[cfg(test)]

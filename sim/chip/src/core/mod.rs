@@ -383,6 +383,15 @@ impl Core {
         };
     }
 
+    /// How many instructions [`Self::stop_after`] still allows; `None`: any number.
+    #[must_use]
+    pub const fn instructions_left(&self) -> Option<u64> {
+        match self.stop_at {
+            u64::MAX => None,
+            stop_at => Some(stop_at.saturating_sub(self.hot.instructions)),
+        }
+    }
+
     /// How the core sleeps, if it does.
     #[must_use]
     pub fn asleep(&self) -> Option<Depth> {
