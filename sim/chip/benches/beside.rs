@@ -1,10 +1,14 @@
-//! How fast the core is beside other emulators of it, in one run on one machine.
+//! How fast the core is beside other emulators of it, in one run on one machine; and how fast the whole chip
+//! waits.
 //!
 //! `cargo bench -p stm32l011 --bench beside`. One busy program (`busy.c`) is built with arm-none-eabi-gcc and
 //! run to its end here, in unicorn and in qemu-system-arm, in turn and several times; the medians are
 //! printed, in instructions a second, with their ratio to ours. The number of instructions is
 //! counted here; the others only say how long they took. unicorn and qemu translate to machine code and
 //! count no cycles; this core interprets and counts every one. qemu's time includes its start.
+//!
+//! Then a program that polls a timer for 20 s (`tests/programs/busy.c`) runs on the whole chip, with the polling
+//! executed and with it skipped.
 //!
 //! What is not installed is left out by name.
 #![expect(clippy::disallowed_types, reason = "a benchmark times what it runs")]
@@ -14,8 +18,12 @@ use std::process::{Command, Output};
 use std::time::Instant;
 
 use stm32l011::bus::{Bus, BusFault, Read, Width};
-use stm32l011::core::{Core, Exit};
+use stm32l011::chip::Chip;
+use stm32l011::core::{Core, Exit, Skipping};
 use stm32l011::memory::Memory;
+use stm32l011::options::OptionBytes;
+use stm32l011::time::Time;
+use stm32l011::timing::Oscillators;
 
 /// How often each is run.
 const TURNS: usize = 7;
@@ -95,6 +103,48 @@ fn main() {
             seconds,
             ours / seconds,
             if agrees { "" } else { "  WRONG RESULT" },
+        );
+    }
+    wait(&folder);
+}
+
+/// A program that waits busily, on the whole chip.
+fn wait(folder: &Path) {
+    const WAIT: Time = Time(20_000_000_000);
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let elf = folder.join("wait.elf");
+    let raw = folder.join("wait.bin");
+    let built = run(Command::new("arm-none-eabi-gcc")
+        .args(["-mcpu=cortex-m0plus", "-mthumb", "-O2", "-std=c11", "-nostartfiles"])
+        .args(["-specs=nano.specs", "-specs=nosys.specs", "-T"])
+        .arg(programs.join("chip.ld"))
+        .args([programs.join("start.c"), programs.join("busy.c")])
+        .arg("-o")
+        .arg(&elf));
+    run(Command::new("arm-none-eabi-objcopy").args(["-O", "binary"]).arg(&elf).arg(&raw));
+    let (Some(_), Ok(image)) = (built, std::fs::read(&raw)) else {
+        println!("left out: arm-none-eabi-gcc does not build busy.c with newlib");
+        return;
+    };
+    for (name, skipping) in [("executed", Skipping::Off), ("skipped", Skipping::On)] {
+        let mut instructions = 0;
+        let mut runs = Vec::new();
+        for _ in 0..TURNS {
+            let mut chip = Chip::new(&image, OptionBytes::default(), Oscillators::default());
+            chip.set_skipping(skipping);
+            let begin = Instant::now();
+            chip.power_on(Time(0));
+            while chip.now() < WAIT {
+                chip.run(WAIT);
+            }
+            runs.push(Run { seconds: begin.elapsed().as_secs_f64(), result: 0 });
+            instructions = chip.usage().instructions;
+        }
+        let seconds = median(&runs);
+        println!(
+            "20 s of polling, {name}: {:.4} s, {:.0} x real time ({instructions} instructions)",
+            seconds,
+            WAIT.0 as f64 / 1e9 / seconds
         );
     }
 }
