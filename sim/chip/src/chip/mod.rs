@@ -60,6 +60,9 @@ pub struct Chip {
     system: System,
     state: State,
     now: Time,
+    /// How far the core has run, where that is beyond `now`, and what it did: nothing else happens
+    /// before.
+    ahead: (Time, Spent),
     /// What is to be told, and when it was.
     pending: Option<(Time, Stopped)>,
     /// The pins as they were told.
@@ -90,6 +93,7 @@ impl Chip {
             system: System::new(options, oscillators),
             state: State::Off,
             now: Time(0),
+            ahead: (Time(0), Spent::Off),
             pending: None,
             pins: [PinState::Analog; Pin::ALL.len()],
             usage: Usage::default(),
@@ -403,14 +407,19 @@ impl Chip {
 
     /// Time passes up to `to`, in what it is doing.
     fn pass(&mut self, to: Time) {
-        let on = match self.state {
+        let on = self.doing();
+        self.spend(to, on);
+    }
+
+    /// What it is doing.
+    fn doing(&self) -> Spent {
+        match self.state {
             State::Off => Spent::Off,
             State::Held | State::Starting(_) => Spent::Reset,
             State::Stopped | State::Waking(_) => Spent::Stop,
             State::Standby => Spent::Standby,
             State::Running => self.running(),
-        };
-        self.spend(to, on);
+        }
     }
 
     /// What the core does while its clock runs.
@@ -423,8 +432,11 @@ impl Chip {
     }
 
     fn spend(&mut self, to: Time, on: Spent) {
-        self.usage.spend(to.since(self.now), on);
-        self.now = self.now.max(to);
+        let (ahead, before) = self.ahead;
+        for (to, on) in [(ahead.min(to), before), (to, on)] {
+            self.usage.spend(to.since(self.now), on);
+            self.now = self.now.max(to);
+        }
     }
 
     /// A reset: everything is as after one, and stays so while something holds it.
@@ -435,6 +447,7 @@ impl Chip {
         }
         self.tear_operation(tear);
         self.pending = None;
+        self.ahead = (now, Spent::Off);
         self.lockup_told = false;
         self.stalled = false;
         self.memory.at_zero = AtZero::Flash;

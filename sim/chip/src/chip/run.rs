@@ -37,6 +37,10 @@ impl Chip {
             if self.now >= until {
                 return Stopped::Until;
             }
+            if self.ahead.0 > self.now {
+                self.pass(self.ahead.0.min(until));
+                continue;
+            }
             match self.state {
                 State::Off | State::Held => self.pass(until),
                 State::Starting(at) => self.start(at, until),
@@ -82,6 +86,7 @@ impl Chip {
             if before != Spent::Run {
                 self.reach(until, before);
             }
+            let instructions = self.core.instructions();
             let exit = self.core.run(&mut self.memory, &mut self.system, next);
             self.stalled = exit == Exit::Stalled;
             match exit {
@@ -92,7 +97,9 @@ impl Chip {
                     }
                 }
                 Exit::Asleep(depth) => {
-                    self.usage.sleeps += u64::from(before != Spent::Sleep && depth == Depth::Sleep);
+                    // Asleep as before, or anew?
+                    let anew = self.core.instructions() != instructions;
+                    self.usage.sleeps += u64::from(anew && depth == Depth::Sleep);
                     self.sleep(depth, next, until);
                     return;
                 }
@@ -135,8 +142,16 @@ impl Chip {
     /// The time that the core has reached; [`Chip::now`] follows, but not beyond `until`.
     fn reach(&mut self, until: Time, on: Spent) -> Time {
         let now = self.system.time_of(self.core.cycle());
-        self.spend(now.min(until), on);
+        self.reach_time(now, until, on);
         now
+    }
+
+    /// The same for a time that may lie a little ahead of `until`.
+    fn reach_time(&mut self, now: Time, until: Time, on: Spent) {
+        self.spend(now.min(until), on);
+        if now > self.ahead.0 {
+            self.ahead = (now, on);
+        }
     }
 
     /// Something is to be told at the time that the core has reached.
@@ -206,7 +221,8 @@ impl Chip {
         self.system.advance(cycle, now);
         self.send_events();
         if let Some(cause) = self.system.take_reset_request() {
-            self.pass(now.min(until));
+            let on = self.doing();
+            self.reach_time(now, until, on);
             self.reset_itself(now, cause);
             return;
         }
@@ -222,9 +238,9 @@ impl Chip {
 
     /// The chip resets itself; that is told at `now`, which may be a little ahead.
     fn reset_itself(&mut self, now: Time, cause: ResetCause) {
-        let pins = self.pins;
+        let (pins, ahead) = (self.pins, self.ahead);
         self.enter_reset(now, cause, self.tear);
-        self.pins = pins;
+        (self.pins, self.ahead) = (pins, ahead);
         self.pending = Some((now, Stopped::Reset(cause)));
     }
 

@@ -65,7 +65,7 @@ impl Program {
     }
 
     /// A conditional branch backwards.
-    fn branch(&mut self, opcode: u16, to: Label) -> &mut Self {
+    pub(crate) fn branch(&mut self, opcode: u16, to: Label) -> &mut Self {
         let offset = to.0 as i32 - (self.code.len() as i32 + 2);
         self.op(opcode | (offset as u16 & 0xFF))
     }

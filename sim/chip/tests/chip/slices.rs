@@ -7,7 +7,7 @@ use stm32l011::pin::{Drive, Pin, PinState};
 use stm32l011::time::Time;
 use stm32l011::timing::Oscillators;
 
-use crate::board::events;
+use crate::board::{AIRCR, chip, events, program};
 use crate::firmware::IMAGE;
 
 /// A pseudo-random number generator, for slices of time.
@@ -82,6 +82,32 @@ fn slices_make_no_difference() {
         let mut state = seed;
         let sliced = run(Skipping::On, || 1 + next(&mut state) % longest);
         assert_eq!(whole, sliced, "slices up to {longest} ns");
+    }
+}
+
+#[test]
+fn slices_that_cut_an_instruction_count_its_time_once() {
+    let mut program = program();
+    program.write(0xE000_E014, 99).write(0xE000_E010, 7).load(4, 0);
+    // Sleeps 20 times, then resets itself: WFI; STR r2, [r3, #4], which is ICSR.PENDSTCLR;
+    // ADDS r4, #1; CMP r4, #20; BNE.
+    program.load(3, 0xE000_ED00).load(2, 1 << 25);
+    let again = program.here();
+    program.wfi().op(0x605A).op(0x3401).op(0x2C14);
+    program.branch(0xD100, again).write(AIRCR, 0x05FA_0004).halt();
+    let usage = |slice: u64| {
+        let mut chip = chip(&program);
+        let end = Time(60_000_000);
+        while chip.now() < end {
+            let until = chip.now().after(slice).min(end);
+            while chip.run(until) != Stopped::Until {}
+        }
+        chip.usage()
+    };
+    let whole = usage(u64::MAX / 2);
+    assert!(whole.sleep > 0 && whole.sleeps > 1_000 && whole.reset > 1_500_000, "{whole:?}");
+    for slice in [1_000, 777, 300] {
+        assert_eq!(usage(slice), whole, "slices of {slice} ns");
     }
 }
 
