@@ -292,7 +292,8 @@ impl Rcc {
             hpre @ 12..=15 => hpre - 6,
             _ => 0,
         };
-        source.divided(1 << shift)
+        // A clock that does not tick would never reach anything.
+        Frequency(source.divided(1 << shift).0.max(1))
     }
 
     /// Core cycles in a cycle of the APB clock: 1 is the first, with TIM2, LPTIM1 and PWR; 2 is the

@@ -1,6 +1,7 @@
 //! Clocks: what the core, the timers and the LSI count, to the cycle.
 
-use stm32l011::chip::Stopped;
+use stm32l011::chip::{Chip, ResetCause, Stopped};
+use stm32l011::options::OptionBytes;
 use stm32l011::time::{Clock, Frequency, Time};
 use stm32l011::timing::Oscillators;
 
@@ -72,6 +73,18 @@ fn the_oscillator_s_error_is_the_core_s() {
 }
 
 /// The low-power timer counts the LSI; drift while it runs changes what it counts from then on.
+#[test]
+fn the_slowest_core_ticks_still() {
+    let mut program = program();
+    // A 512th of the MSI; then range 0 and the lowest trim, which leaves nothing of it.
+    program.write(RCC + 0x0C, 0xF0).write(IWDG, 0xCCCC).write(RCC + 4, 0x8000_0000).halt();
+    let oscillators = Oscillators { msi_ppm: -360_001, ..Oscillators::default() };
+    let mut chip = Chip::new(&program.image(), OptionBytes::default(), oscillators);
+    chip.power_on(Time(0));
+    let told = events(&mut chip, Time(3_000_000_000_000));
+    assert!(told.iter().any(|(_, told)| *told == Stopped::Reset(ResetCause::Watchdog)));
+}
+
 #[test]
 fn the_lsi_drifts_under_the_low_power_timer() {
     let mut program = program();
