@@ -415,7 +415,7 @@ impl Core {
 
     /// Makes the non-maskable interrupt pending.
     pub fn pend_nmi(&mut self) {
-        self.nvic.pend(exception::NMI);
+        self.pend(exception::NMI);
     }
 
     /// Sets the event register, as another master's SEV or an event line does; wakes from WFE.
@@ -556,7 +556,7 @@ impl Core {
 
     fn advance_systick(&mut self) {
         if self.systick.advance(self.hot.cycle) {
-            self.nvic.pend(exception::SYSTICK);
+            self.pend(exception::SYSTICK);
         }
     }
 }

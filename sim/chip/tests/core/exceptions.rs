@@ -221,6 +221,21 @@ fn wfe_wakes_by_events() {
 }
 
 #[test]
+fn systick_that_becomes_pending_is_an_event_with_sevonpend() {
+    let mut a = Assembler::new(RAM + 0x400);
+    a.load(0, 0xE000_ED10).code(&[0x2110, 0x6001, 0xB672]);
+    a.load(0, 0xE000_E010).load(1, 999).code(&[0x6041, 0x2107, 0x6001]);
+    a.code(&[0xBF20, 0x2501, 0xBF20, 0x2502, 0xE7FE]);
+    let mut m = Machine::new(a);
+    assert_eq!(m.run(500), Exit::Asleep(Depth::Sleep));
+    m.core.idle_until(u64::MAX);
+    assert_eq!(m.run(1_500), Exit::Asleep(Depth::Sleep));
+    assert_eq!(m.r(5), 1, "woke, although PRIMASK holds the handler off");
+    m.core.idle_until(u64::MAX);
+    assert_eq!(m.run(2_500), Exit::Asleep(Depth::Sleep), "pending all the time: no event");
+}
+
+#[test]
 fn deep_sleep_is_told_and_wfi_with_something_pending_does_not_sleep() {
     let mut a = Assembler::new(RAM + 0x400);
     a.load(0, 0xE000_ED10).code(&[0x2104, 0x6001, 0xBF30, 0x2501, 0xE7FE]);
