@@ -10,6 +10,8 @@
 //! - A wrong key locks until the next reset; no bus fault comes of it (recollection, no text was seen).
 //! - A locked or protected write raises WRPERR, one of the wrong size SIZERR, one over flash that is not
 //!   zero NOTZEROERR; nothing is written then. EOP is raised at every end.
+//! - Words that one instruction stores are written one after the other; code in RAM goes on meanwhile,
+//!   where the hardware holds it up until the last one has begun.
 //! - Left out, and told: half-page programming, writing option bytes. Left out: FWWERR, RDERR, OPTVERR,
 //!   the power-down keys, wear.
 
@@ -25,6 +27,8 @@ pub const EEPROM_BYTES: usize = 512;
 pub const EEPROM: u32 = 0x0808_0000;
 /// Bytes that an erase of flash takes.
 const PAGE: u32 = 128;
+/// Words that one instruction stores at most: PUSH of eight registers and the LR.
+const STORES: usize = 9;
 
 pub(crate) const ACR: u32 = 0x00;
 const PECR: u32 = 0x04;
@@ -161,7 +165,8 @@ pub(crate) struct Nvm {
     /// EOP and errors.
     flags: u32,
     eeprom: Box<[u8; EEPROM_BYTES]>,
-    request: Option<Request>,
+    /// Stores that wait, by age; an instruction makes at most as many as there is room for.
+    requests: [Option<Request>; STORES],
     operation: Option<NvmOperation>,
     option_load: bool,
 }
@@ -183,7 +188,7 @@ impl Nvm {
             opt_keys: Keys::None,
             flags: 0,
             eeprom: Box::new([0; EEPROM_BYTES]),
-            request: None,
+            requests: [None; STORES],
             operation: None,
             option_load: false,
         }
@@ -197,7 +202,7 @@ impl Nvm {
         self.prg_keys = Keys::None;
         self.opt_keys = Keys::None;
         self.flags = 0;
-        self.request = None;
+        self.requests = [None; STORES];
         self.operation = None;
         self.option_load = false;
     }
@@ -233,12 +238,19 @@ impl Nvm {
     }
 
     /// Takes down a store, which the chip then begins.
-    pub(crate) const fn store(&mut self, request: Request) {
-        self.request = Some(request);
+    pub(crate) fn store(&mut self, request: Request) {
+        if let Some(free) = self.requests.iter_mut().find(|waiting| waiting.is_none()) {
+            *free = Some(request);
+        }
     }
 
-    pub(crate) const fn take_request(&mut self) -> Option<Request> {
-        self.request.take()
+    /// The oldest store that waits, unless an operation is under way.
+    pub(crate) fn take_request(&mut self) -> Option<Request> {
+        if self.operation.is_some() {
+            return None;
+        }
+        self.requests.rotate_left(1);
+        self.requests[STORES - 1].take()
     }
 
     /// Whether it interrupts.

@@ -67,6 +67,10 @@ impl Chip {
 
     /// The core's clock runs: executes, sleeps or stalls up to the next event, at most to `until`.
     fn run_core(&mut self, until: Time) {
+        // An instruction that faulted may have written before; a store may have waited.
+        if (self.system.attention || self.system.pins_changed) && self.wrote(until) {
+            return;
+        }
         let horizon = self.system.rcc.core.first_from(until);
         loop {
             let cycle = self.core.cycle();
@@ -188,7 +192,7 @@ impl Chip {
             self.reset_itself(now, cause);
             return true;
         }
-        if let Some(request) = self.system.nvm.take_request() {
+        while let Some(request) = self.system.nvm.take_request() {
             let now = self.system.time_of(self.core.cycle());
             let (options, timing) = (self.system.options, self.system.timing);
             let flash = self.memory.flash();
@@ -202,7 +206,6 @@ impl Chip {
                 Begun::Unmodelled => self.system.note(Finding::UnmodelledMode, request.address, 0),
             }
             self.system.memory_changed();
-            return true;
         }
         if self.system.nvm.take_option_load() {
             let now = self.reach(until, Spent::Run);

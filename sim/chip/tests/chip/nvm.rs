@@ -99,6 +99,36 @@ fn code_in_ram_runs_on() {
 }
 
 #[test]
+fn an_instruction_may_write_several_words() {
+    let mut program = unlocked();
+    // STMIA r4!, {r0-r2}
+    program.load(4, EEPROM).load(0, 5).load(1, 6).load(2, 7).op(0xC407).mark().halt();
+    let mut chip = chip(&program);
+    let told = events(&mut chip, Time(40_000_000));
+    let kinds: Vec<_> = told.iter().map(|(_, told)| *told).collect();
+    use Stopped::{NvmBegan, NvmDone, Pins};
+    let one = [NvmBegan, NvmDone];
+    assert_eq!(kinds, [&[Pins], &one[..], &one[..], &one[..], &[Pins, Pins]].concat());
+    assert_eq!([0, 4, 8].map(|at| word(&chip, EEPROM + at)), [5, 6, 7].map(Some));
+    // One after the other, the core stalled all the time.
+    assert_eq!(told[2].0, told[3].0);
+    assert_eq!(told[6].0.since(told[1].0).div_ceil(10_000), 3 * OPERATION / 10_000 + 1);
+    assert_eq!(chip.usage().stalled.div_ceil(10_000), 3 * OPERATION / 10_000 + 1);
+}
+
+#[test]
+fn what_was_written_before_a_fault_takes_effect() {
+    let mut program = unlocked();
+    // STMIA r4!, {r0, r1}: the second word is beyond the memory.
+    program.load(4, EEPROM + 508).load(0, 5).load(1, 6).op(0xC403).halt();
+    let handler = program.here();
+    program.halt().handler(3, handler);
+    let mut chip = chip(&program);
+    events(&mut chip, Time(20_000_000));
+    assert_eq!(word(&chip, EEPROM + 508), Some(5));
+}
+
+#[test]
 fn interrupts_wait_for_the_flash() {
     let mut program = unlocked();
     program.op(0xB662);
