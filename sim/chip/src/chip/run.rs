@@ -235,6 +235,8 @@ impl Chip {
             self.program(&operation, |_, new| new);
             self.core.set_nvm(Nvm::Ready);
             self.system.memory_changed();
+            // More words of the same instruction may wait.
+            self.system.attention = true;
             self.pending = Some((now, Stopped::NvmDone));
         }
     }
@@ -265,6 +267,9 @@ impl Chip {
             DeepSleep::Standby => options.standby,
         };
         match (on_entry, deep) {
+            // ST's manuals: entry of Stop is ignored while an edge is pending, even one that the NVIC
+            // does not let through.
+            (_, DeepSleep::Stop) if self.system.exti.interrupts() != 0 => self.core.refuse_sleep(),
             (OnEntry::Reset, _) => self.reset_itself(now, ResetCause::LowPower),
             (OnEntry::Enter, DeepSleep::Stop) => {
                 self.usage.stops += 1;

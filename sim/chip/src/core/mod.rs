@@ -356,6 +356,11 @@ impl Core {
         self.sleeping.is_none()
     }
 
+    /// Ends the sleep, if there is one: what was to be entered is not.
+    pub fn refuse_sleep(&mut self) {
+        self.sleeping = None;
+    }
+
     /// The cycle at which something next happens in the core by itself (SysTick's exception), if nobody
     /// executes anything until then; `u64::MAX` if nothing does.
     #[must_use]

@@ -55,6 +55,17 @@ fn what_is_pending_keeps_stop_from_being_entered() {
 }
 
 #[test]
+fn an_edge_that_nobody_serves_keeps_stop_from_being_entered() {
+    let mut program = stopping();
+    program.write(NVIC_ISER + 0x80, u32::MAX).write(EXTI + 0x10, 1).wfi().mark();
+    program.write(EXTI + 0x14, 1).wfi().mark().halt();
+    let mut chip = chip(&program);
+    assert_eq!(marks(&mut chip, Time(100_000_000)).len(), 1);
+    assert_eq!(chip.mode(), Mode::Stop, "once the flag is cleared");
+    assert_eq!(chip.usage().stops, 1);
+}
+
+#[test]
 fn an_event_ends_stop_without_interrupt() {
     let mut program = program();
     program.write(0x5000_0000, 0xEBFF_FDFC).write(EXTI + 0x08, 1).write(EXTI + 4, 1);
