@@ -502,7 +502,10 @@ impl System {
             TIM21 => self.tim21.reset(),
             WWDG => self.wwdg.reset(),
             LPTIM1 => self.lptim = crate::lptim::LowPowerTimer::new(),
-            PWR => self.pwr.reset(),
+            PWR => {
+                self.pwr.reset();
+                self.compare_supply();
+            }
             SYSCFG => {
                 self.syscfg = crate::syscfg::Syscfg::new();
                 self.exti.set_pins(self.syscfg.lines(self.levels()));

@@ -142,6 +142,7 @@ impl System {
         self.nvm.reset();
         self.syscfg = Syscfg::new();
         self.iwdg = Watchdog::new();
+        self.compare_supply();
         self.exti.reset();
         for (port, (moder, ospeedr, pupdr)) in self.gpio.iter_mut().zip(PORT_RESET) {
             port.reset(moder, ospeedr, pupdr);
