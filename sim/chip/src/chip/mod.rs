@@ -73,6 +73,8 @@ pub struct Chip {
     nrst_low: bool,
     /// The supply is below the threshold of the brown-out or power-down reset.
     browned_out: bool,
+    /// Nothing starts before, since the supply came up.
+    power_on_until: Time,
     /// VDD in millivolts.
     supply: u32,
     lockup_told: bool,
@@ -101,6 +103,7 @@ impl Chip {
             supplied: false,
             nrst_low: false,
             browned_out: false,
+            power_on_until: Time(0),
             supply: 3_300,
             lockup_told: false,
             stalled: false,
@@ -186,7 +189,8 @@ impl Chip {
             self.enter_reset(now, ResetCause::BrownOut, self.tear);
         } else if millivolts >= above && self.browned_out {
             self.browned_out = false;
-            self.leave_reset(now, self.system.timing.power_on_reset);
+            self.power_on_until = now.after(self.system.timing.power_on_reset);
+            self.leave_reset(now, self.system.timing.reset);
         }
     }
 
@@ -456,15 +460,19 @@ impl Chip {
         self.system.reset(now, cause);
         self.publish_pins();
         self.state = if self.supplied { State::Held } else { State::Off };
+        let timing = &self.system.timing;
         let after = match cause {
-            ResetCause::PowerOn | ResetCause::BrownOut => self.system.timing.power_on_reset,
-            ResetCause::StandbyExit => self.system.timing.standby_wake_up,
+            ResetCause::PowerOn | ResetCause::BrownOut => {
+                self.power_on_until = now.after(timing.power_on_reset);
+                0
+            }
+            ResetCause::StandbyExit => timing.standby_wake_up,
             ResetCause::Pin
             | ResetCause::Software
             | ResetCause::Watchdog
             | ResetCause::WindowWatchdog
             | ResetCause::LowPower
-            | ResetCause::OptionLoad => self.system.timing.reset,
+            | ResetCause::OptionLoad => timing.reset,
         };
         self.leave_reset(now, after);
     }
@@ -472,7 +480,7 @@ impl Chip {
     /// Starts some time after `now`, unless something still holds it in reset.
     fn leave_reset(&mut self, now: Time, after: u64) {
         if self.supplied && !self.nrst_low && !self.browned_out {
-            self.state = State::Starting(now.after(after));
+            self.state = State::Starting(now.after(after).max(self.power_on_until));
         }
     }
 

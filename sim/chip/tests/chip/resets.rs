@@ -104,6 +104,31 @@ fn the_voltage_detector_interrupts() {
 }
 
 #[test]
+fn the_voltage_detector_s_line_falls_with_a_reset() {
+    let mut program = program();
+    // What the line was before the reset is no edge after it.
+    program.write(EXTI + 0x0C, 1 << 16).write(RCC + 0x38, 1 << 28);
+    program.write(PWR, 0x1000).write(PWR, 0x1000 | 1 << 4 | 3 << 5).halt();
+    let mut chip = chip(&program);
+    events(&mut chip, Time(3_000_000));
+    chip.set_supply(Time(3_000_000), 2_400);
+    chip.hold_reset(Time(3_000_000), true);
+    chip.hold_reset(Time(4_000_000), false);
+    events(&mut chip, Time(5_000_000));
+    assert_eq!(chip.peek(EXTI + 0x14), Some(0));
+}
+
+#[test]
+fn nrst_does_not_shorten_the_power_on_reset() {
+    let mut program = program();
+    program.mark().halt();
+    let mut chip = chip(&program);
+    chip.hold_reset(Time(100_000), true);
+    chip.hold_reset(Time(200_000), false);
+    assert!(marks(&mut chip, Time(10_000_000)).first().is_some_and(|first| *first > START));
+}
+
+#[test]
 fn a_watchdog_in_hardware_needs_no_key() {
     let mut program = program();
     program.halt();
