@@ -252,6 +252,11 @@ impl Chip {
     /// WFI or WFE, and nothing wakes: Sleep, Stop or Standby.
     fn sleep(&mut self, depth: Depth, next: u64, until: Time) {
         let now = self.reach(until, Spent::Run);
+        // What is due while the instruction executes may wake at once.
+        let cycle = self.core.idle_until(self.core.cycle());
+        if cycle >= next || self.core.try_wake(&self.system) {
+            return;
+        }
         let deep = match depth {
             // The hardware waits for the end of an operation before it stops clocks.
             Depth::Deep if self.operation().is_none() => self.system.pwr.deep_sleep(),

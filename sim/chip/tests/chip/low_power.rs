@@ -7,8 +7,8 @@ use stm32l011::time::Time;
 
 use crate::asm::Program;
 use crate::board::{
-    EXTI, FLASH, IWDG, LPTIM1, MSI, NVIC_ISER, PWR, RCC, RTC, SCR, START, chip, chip_with, events,
-    marks, nanos, program,
+    EXTI, FLASH, IWDG, LPTIM1, MSI, NVIC_ISER, PWR, RCC, RTC, SCR, START, TIM2, chip, chip_with,
+    events, marks, nanos, program,
 };
 
 /// PA0 is an input whose rising edge wakes; Stop is what WFI and WFE enter.
@@ -63,6 +63,23 @@ fn an_edge_that_nobody_serves_keeps_stop_from_being_entered() {
     assert_eq!(marks(&mut chip, Time(100_000_000)).len(), 1);
     assert_eq!(chip.mode(), Mode::Stop, "once the flag is cleared");
     assert_eq!(chip.usage().stops, 1);
+}
+
+#[test]
+fn what_is_due_while_wfi_executes_keeps_stop_from_being_entered() {
+    let mut stops = 0;
+    for nops in 20..40 {
+        let mut program = stopping();
+        program.write(RCC + 0x38, 1 << 28 | 1).write(NVIC_ISER, 1 << 15);
+        program.write(TIM2 + 0x2C, 30).write(TIM2 + 0x0C, 1).write(TIM2, 1);
+        program.nops(nops).wfi().mark().halt();
+        let mut chip = chip(&program);
+        let marks = marks(&mut chip, Time(10_000_000));
+        let update = chip.peek(TIM2 + 0x10).map(|flags| flags & 1);
+        assert_eq!(update, Some(marks.len() as u32), "{nops} NOPs");
+        stops += chip.usage().stops;
+    }
+    assert!((1..20).contains(&stops), "both happen: {stops}");
 }
 
 #[test]
