@@ -66,6 +66,11 @@ pub trait Bus {
     fn write(&mut self, address: u32, width: Width, value: u32, cycle: u64)
     -> Result<(), BusFault>;
 
+    /// Tells that ones were written to bits which a register of the core's own does not have.
+    fn reserved_bits(&mut self, address: u32, bits: u32) {
+        let _ = (address, bits);
+    }
+
     /// The interrupt lines that are high, bit `n` for interrupt `n`. Asked at the start of each run and
     /// after every access; whoever raises a line by itself asks the core to stop at that cycle.
     fn lines(&self) -> u32;

@@ -4,6 +4,7 @@
 //! single-cycle I/O port, everything on the bus, and the faults of accesses.
 
 use super::exception::FaultCause;
+use super::scs::defined_bits;
 use super::{Core, Exit, Nvm};
 use crate::bus::{Bus, Width};
 use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY};
@@ -102,7 +103,13 @@ impl Core {
         value: u32,
     ) -> Result<(), Miss> {
         if PRIVATE.contains(&address) {
-            return self.scs_write(address, width, value).ok_or(Miss::Fault);
+            self.scs_write(address, width, value).ok_or(Miss::Fault)?;
+            let reserved = value & !defined_bits(address);
+            if reserved != 0 {
+                bus.accessed_from(self.hot.pc);
+                bus.reserved_bits(address, reserved);
+            }
+            return Ok(());
         }
         let address = resolve(memory.at_zero, address);
         let at = address.wrapping_sub(RAM) as usize;

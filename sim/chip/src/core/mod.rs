@@ -34,7 +34,6 @@ pub use exception::{Fault, FaultCause};
 use hot::Hot;
 use nvic::Nvic;
 use registers::Registers;
-pub use scs::ReservedWrite;
 use scs::Scs;
 use skip::Skip;
 pub use skip::Skipping;
@@ -202,7 +201,7 @@ impl Core {
     }
 
     /// Resets the core: everything but the counters of cycles and instructions, the stack's low-water
-    /// marks, the record of reserved bits written, and what the embedder set (wait states, NVM, debugger,
+    /// marks, and what the embedder set (wait states, NVM, debugger,
     /// instructions to stop after). Stack pointer and first address come from the vectors at address zero.
     /// General registers, which reset leaves unknown, are zero.
     pub fn reset(&mut self, memory: &mut Memory, bus: &mut impl Bus) {
@@ -214,7 +213,6 @@ impl Core {
         fresh.debugger = self.debugger;
         fresh.stop_at = self.stop_at;
         fresh.lowest_sp = self.lowest_sp;
-        fresh.scs.keep_record(&self.scs);
         fresh.skip = self.skip.clone();
         fresh.systick.advance(self.hot.cycle);
         *self = fresh;
@@ -450,13 +448,6 @@ impl Core {
     #[must_use]
     pub const fn last_fault(&self) -> Option<Fault> {
         self.last_fault
-    }
-
-    /// The writes that set reserved bits in the core's own registers, one entry for each register, in
-    /// the order in which they first happened.
-    #[must_use]
-    pub fn reserved_writes(&self) -> &[ReservedWrite] {
-        self.scs.reserved_writes()
     }
 
     /// The value of one of the core's own registers (0xE000_0000 to 0xE00F_FFFF), without the effects

@@ -52,32 +52,16 @@ const IPR_BITS: u32 = PRIORITY_BITS * 0x0101_0101;
 /// The interrupts that this chip has (its vector table).
 const INTERRUPTS: u32 = 0x3290_BEFF;
 
-/// Bits written as one where the register has none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReservedWrite {
-    /// The register.
-    pub address: u32,
-    /// All such bits that were written.
-    pub bits: u32,
-    /// How often.
-    pub count: u32,
-    /// The first instruction that did it.
-    pub pc: u32,
-}
-
-/// The system control block's own registers, and the record of reserved bits.
+/// The system control block's own registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scs {
     vtor: u32,
     scr: u32,
-    record: [ReservedWrite; 16],
-    recorded: usize,
 }
 
 impl Scs {
     pub(super) const fn new() -> Self {
-        let none = ReservedWrite { address: 0, bits: 0, count: 0, pc: 0 };
-        Self { vtor: 0, scr: 0, record: [none; 16], recorded: 0 }
+        Self { vtor: 0, scr: 0 }
     }
 
     pub(super) const fn vector_table(&self) -> u32 {
@@ -95,40 +79,17 @@ impl Scs {
     pub(super) const fn sev_on_pend(&self) -> bool {
         self.scr & SEVONPEND != 0
     }
-
-    pub(super) fn reserved_writes(&self) -> &[ReservedWrite] {
-        &self.record[..self.recorded]
-    }
-
-    /// Takes over the record, which a reset does not clear.
-    pub(super) fn keep_record(&mut self, from: &Self) {
-        self.record = from.record;
-        self.recorded = from.recorded;
-    }
-
-    fn note(&mut self, address: u32, bits: u32, pc: u32) {
-        if bits == 0 {
-            return;
-        }
-        let recorded = self.recorded;
-        if let Some(entry) = self.record[..recorded].iter_mut().find(|e| e.address == address) {
-            entry.bits |= bits;
-            entry.count = entry.count.saturating_add(1);
-        } else if let Some(entry) = self.record.get_mut(recorded) {
-            *entry = ReservedWrite { address, bits, count: 1, pc };
-            self.recorded += 1;
-        }
-    }
 }
 
 /// The bits of a register that may be written as one.
-const fn defined_bits(address: u32) -> u32 {
+pub(super) const fn defined_bits(address: u32) -> u32 {
     match address {
         CSR => systick::CONTROL | 1 << 16,
         RVR => systick::COUNT,
-        // Any value clears CVR; of the keys and read-only fields all may be written back.
-        CVR | CALIB | CPUID => u32::MAX,
-        ISER | ICER | ISPR | ICPR => INTERRUPTS,
+        // Any value clears CVR; of the keys and read-only fields all may be written back; ones in all of
+        // ICER and ICPR are how programs clear what there is.
+        CVR | CALIB | CPUID | ICER | ICPR => u32::MAX,
+        ISER | ISPR => INTERRUPTS,
         IPR..=IPR_END => IPR_BITS,
         ICSR => 0x9EC3_F1FF,
         VTOR => VTOR_BITS,
@@ -209,7 +170,6 @@ impl Core {
         if width != Width::Word || self.scs_value(&self.systick, address).is_none() {
             return None;
         }
-        self.scs.note(address, value & !defined_bits(address), self.hot.pc);
         // Whatever is written may change what comes next.
         self.hot.deadline = 0;
         self.skip.spoil();

@@ -104,6 +104,10 @@ impl Bus for System {
         Err(self.nothing(address))
     }
 
+    fn reserved_bits(&mut self, address: u32, bits: u32) {
+        self.note(Finding::ReservedBits, address, bits);
+    }
+
     fn lines(&self) -> u32 {
         self.lines
     }

@@ -123,6 +123,8 @@ pub(crate) struct Devices {
     /// Everything that was read: cycle and address.
     pub(crate) read: Vec<(u64, u32)>,
     pub(crate) log_reads: bool,
+    /// The core's registers whose reserved bits were written, and the bits.
+    pub(crate) reserved: Vec<(u32, u32)>,
 }
 
 impl Devices {
@@ -177,6 +179,10 @@ impl Bus for Devices {
         }
         self.written.push((cycle, address, value));
         Ok(())
+    }
+
+    fn reserved_bits(&mut self, address: u32, bits: u32) {
+        self.reserved.push((address, bits));
     }
 
     fn lines(&self) -> u32 {

@@ -45,7 +45,7 @@ fn what_the_chip_lacks_is_reported_by_name() {
     let mut program = program();
     program.write(RCC + 0x38, 0b11).write(0x4000_4400, 1).write(RCC + 0x38, 1 << 17 | 1);
     program.write(0x4000_4400, 1).read(0x4000_4400, 4).write(RCC + 0x80, 1);
-    program.write(TIM2, 0b11 << 5).halt();
+    program.write(TIM2, 0b11 << 5).write(0xE000_E100, 1 << 8 | 1 << 5).halt();
     let mut chip = chip(&program);
     events(&mut chip, Time(3_000_000));
     let told: Vec<_> = chip
@@ -61,6 +61,7 @@ fn what_the_chip_lacks_is_reported_by_name() {
             "USART2_CR1 written, but not modelled 0x1",
             "TIM2_CR1 set to a mode that is not modelled 0x60",
             "RCC_APB1ENR written with reserved bits 0x2",
+            "NVIC_ISER written with reserved bits 0x100",
             "USART2_CR1 accessed without its clock 0x0",
             "RCC+0x080 accessed, but not a register 0x0",
         ]
