@@ -10,7 +10,8 @@
 //! - A clock gate shuts the registers off at the next access, and stops TIM2 and TIM21; other
 //!   peripherals go on inside. A reset bit acts as it rises, and does not hold in reset. The gates in
 //!   Sleep (the xxSMENR registers) are kept and have no effect, which is told.
-//! - MCO, the clock security systems and limits of frequency are left out.
+//! - MCO and the clock security systems are left out, which is told as the crystals are; limits of
+//!   frequency are left out.
 
 use crate::chip::ResetCause;
 use crate::time::{Frequency, Time};
@@ -541,6 +542,17 @@ impl Rcc {
         self.csr = kept | value & LSION;
         self.switch_lsi(now, timing);
         refused
+    }
+}
+
+/// The bits of a write that ask for a crystal, its security system or an output of a clock.
+pub(crate) const fn unmodelled(offset: u32, value: u32) -> u32 {
+    match offset {
+        // HSI16OUTEN, HSEON, HSEBYP; MCOSEL; LSEON, LSEBYP, CSSLSEON.
+        CR => value & (1 << 5 | 1 << 16 | 1 << 18),
+        CFGR => value & 0x0F00_0000,
+        CSR => value & (1 << 8 | 1 << 10 | 1 << 13),
+        _ => 0,
     }
 }
 

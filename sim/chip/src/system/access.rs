@@ -395,6 +395,7 @@ impl System {
             }
             RCC => {
                 self.attention = true;
+                unmodelled = rcc::unmodelled(offset, value);
                 refused = self.write_rcc(offset, value, cycle, now);
             }
             LPTIM1 => {

@@ -70,6 +70,18 @@ fn what_the_chip_lacks_is_reported_by_name() {
 }
 
 #[test]
+fn crystals_are_not_there_and_that_is_told() {
+    let mut program = program();
+    program.write(RCC, 0x0001_0300).write(RCC + 0x0C, 3 << 24).write(RCC + 0x50, 1 << 8 | 1);
+    program.halt();
+    let mut chip = chip(&program);
+    events(&mut chip, Time(3_000_000));
+    let told = chip.report().entries().iter().filter(|e| e.finding == Finding::UnmodelledMode);
+    let told: Vec<_> = told.map(|entry| (entry.address - RCC, entry.bits)).collect();
+    assert_eq!(told, [(0x00, 1 << 16), (0x0C, 3 << 24), (0x50, 1 << 8)]);
+}
+
+#[test]
 fn narrow_accesses_mean_their_lanes() {
     let mut program = program();
     // STRB r1 (0x12) to GPIOA_ODR + 1; STRH to TIM2_ARR; LDRB of TIM2_ARR + 1; STRB to TIM2_PSC.
