@@ -93,7 +93,8 @@ pub fn run(scenario: Scenario) -> Ran {
 }
 
 /// Runs one scenario on a level and judges it.
-pub fn run_on(level: &Level, scenario: Scenario) -> Ran {
+pub fn run_on(level: &Level, mut scenario: Scenario) -> Ran {
+    scenario.waivers.retain(|waiver| waiver.on.is_none_or(|on| on == level.kind()));
     let run = match (level, scenario.only_on()) {
         (_, Some(only)) if only.level != level.kind() => Err(NotRun::OtherLevel(only)),
         (Level::Host, _) => bench::run_on_host(&scenario).map_err(NotRun::Error),

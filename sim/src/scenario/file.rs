@@ -437,6 +437,8 @@ pub(super) struct WaiverFile {
     /// Why it may be broken, in at least ten characters.
     #[schemars(length(min = 10))]
     pub(super) reason: String,
+    /// The level on which it may; any unless given.
+    pub(super) on: Option<LevelKind>,
 }
 
 impl From<EepromFile> for super::StartEeprom {

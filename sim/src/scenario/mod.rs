@@ -454,6 +454,8 @@ pub struct Waiver {
     pub invariant: u8,
     /// Why it may.
     pub reason: String,
+    /// The level on which it may; `None`: on any.
+    pub on: Option<LevelKind>,
     /// Line of the scenario file it stands on, from 1.
     pub line: usize,
 }

@@ -500,6 +500,7 @@ impl Resolver<'_> {
             let pointer = format!("waive/{index}");
             let name = self.document.get::<InvariantName>(&format!("{pointer}/invariant")).fits();
             let reason = self.document.get::<String>(&format!("{pointer}/reason")).fits();
+            let on = self.document.get(&format!("{pointer}/on")).fits();
             let Some(InvariantName(invariant)) = name else { continue };
             if let Some(first) = waivers.iter().find(|waiver| waiver.invariant == invariant) {
                 let message = format!("O{invariant} is waived already");
@@ -508,7 +509,7 @@ impl Resolver<'_> {
             }
             let line = self.document.source().line(&pointer);
             let reason = reason.unwrap_or_default().trim().to_owned();
-            waivers.push(Waiver { invariant, reason, line });
+            waivers.push(Waiver { invariant, reason, on, line });
         }
         waivers
     }
