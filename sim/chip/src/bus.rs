@@ -14,6 +14,17 @@ pub enum Width {
     Word,
 }
 
+impl Width {
+    /// Bytes of an access.
+    pub(crate) const fn bytes(self) -> u32 {
+        match self {
+            Self::Byte => 1,
+            Self::Half => 2,
+            Self::Word => 4,
+        }
+    }
+}
+
 /// Nobody answers at this address, or not to this kind of access: the core takes a HardFault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusFault;

@@ -5,6 +5,7 @@
 //! "Boot configuration"). Both memories answer at once; wait states and an NVM that is busy are the
 //! core's business.
 
+use crate::bus::Width;
 use crate::core::decode::{Instruction, decode};
 
 /// Bytes of flash.
@@ -28,6 +29,13 @@ pub enum AtZero {
     SystemMemory,
     /// The RAM.
     Ram,
+}
+
+/// The value of this width at an offset of a memory, little-endian; none if it is not all inside.
+pub(crate) fn value_at(bytes: &[u8], offset: u32, width: Width) -> Option<u32> {
+    let at = offset as usize;
+    let bytes = bytes.get(at..at.checked_add(width.bytes() as usize)?)?;
+    Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
 }
 
 /// The memories that the core reads without the bus.

@@ -16,7 +16,7 @@
 //!   the power-down keys, wear.
 
 use crate::bus::Width;
-use crate::memory::FLASH;
+use crate::memory::{FLASH, value_at};
 use crate::options::OptionBytes;
 use crate::time::Time;
 use crate::timing::Timing;
@@ -173,9 +173,7 @@ pub(crate) struct Nvm {
 
 /// The word of a memory that holds the byte at an offset.
 fn word_at(bytes: &[u8], offset: u32) -> Option<u32> {
-    let at = (offset & !3) as usize;
-    let bytes = bytes.get(at..at.checked_add(4)?)?;
-    Some(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)))
+    value_at(bytes, offset & !3, Width::Word)
 }
 
 impl Nvm {

@@ -21,8 +21,9 @@
 mod run;
 mod types;
 
+use crate::bus::Width;
 use crate::core::{Core, Debugger, Depth, Nvm, Register, Skipping};
-use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY};
+use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY, value_at};
 use crate::nvm::{EEPROM_BYTES, NvmOperation, Tear};
 use crate::options::OptionBytes;
 use crate::pin::{Drive, Pin, PinState};
@@ -385,11 +386,6 @@ impl Chip {
     /// whether or not a clock is off; `None` where nothing is.
     #[must_use]
     pub fn peek(&self, address: u32) -> Option<u32> {
-        let word = |bytes: &[u8], offset: u32| {
-            let at = offset as usize;
-            let bytes = bytes.get(at..at.checked_add(4)?)?;
-            Some(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)))
-        };
         let address = if address >> 20 == 0 {
             address
                 + match self.memory.at_zero {
@@ -403,8 +399,8 @@ impl Chip {
         if address >> 28 == 0xE {
             return self.core.peek(address);
         }
-        word(self.ram(), address.wrapping_sub(RAM))
-            .or_else(|| word(self.flash(), address.wrapping_sub(FLASH)))
+        value_at(self.ram(), address.wrapping_sub(RAM), Width::Word)
+            .or_else(|| value_at(self.flash(), address.wrapping_sub(FLASH), Width::Word))
             .or_else(|| self.system.memory_word(address))
             .or_else(|| self.system.peek_register(address, self.core.cycle(), self.now))
     }
@@ -495,10 +491,8 @@ impl Chip {
     fn program(&mut self, operation: &NvmOperation, word: impl Fn(u32, u32) -> u32) {
         let begin = operation.address.wrapping_sub(FLASH);
         for offset in (begin..begin.saturating_add(operation.bytes)).step_by(4) {
-            let at = offset as usize;
-            let Some(bytes) = self.memory.flash().get(at..at.saturating_add(4)) else { return };
-            let old = bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
-            self.memory.program(at, &word(old, operation.new).to_le_bytes());
+            let Some(old) = value_at(self.flash(), offset, Width::Word) else { return };
+            self.memory.program(offset as usize, &word(old, operation.new).to_le_bytes());
         }
     }
 

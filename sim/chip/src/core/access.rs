@@ -7,7 +7,7 @@ use super::exception::FaultCause;
 use super::scs::defined_bits;
 use super::{Core, Exit, Nvm};
 use crate::bus::{Bus, Width};
-use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY};
+use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY, value_at};
 
 /// Why an access did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,6 @@ pub(super) enum Miss {
 
 /// Where the private peripherals of the core are.
 const PRIVATE: std::ops::RangeInclusive<u32> = 0xE000_0000..=0xE00F_FFFF;
-
-impl Width {
-    const fn bytes(self) -> u32 {
-        match self {
-            Self::Byte => 1,
-            Self::Half => 2,
-            Self::Word => 4,
-        }
-    }
-}
 
 /// The address that is meant: what is seen at zero is somewhere else.
 fn resolve(at_zero: AtZero, address: u32) -> u32 {
@@ -54,13 +44,6 @@ const fn cycles_of(address: u32) -> u64 {
     if matches!(address >> 28, 0x5) { 1 } else { 2 }
 }
 
-/// A value of this width in a memory.
-fn get(bytes: &[u8], offset: u32, width: Width) -> Option<u32> {
-    let at = offset as usize;
-    let bytes = bytes.get(at..at.checked_add(width.bytes() as usize)?)?;
-    Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
-}
-
 impl Core {
     /// Reads at an aligned address.
     pub(super) fn read(
@@ -74,7 +57,7 @@ impl Core {
             return self.scs_read(address, width).ok_or(Miss::Fault);
         }
         let address = resolve(memory.at_zero, address);
-        if let Some(value) = get(&memory.ram[..], address.wrapping_sub(RAM), width) {
+        if let Some(value) = value_at(&memory.ram[..], address.wrapping_sub(RAM), width) {
             return Ok(value);
         }
         if in_nvm(address) {
@@ -82,7 +65,7 @@ impl Core {
                 return Err(Miss::Stall);
             }
             self.hot.cycle += self.wait_states();
-            if let Some(value) = get(memory.flash(), address - FLASH, width) {
+            if let Some(value) = value_at(memory.flash(), address - FLASH, width) {
                 return Ok(value);
             }
         }
