@@ -35,7 +35,7 @@ const PECR: u32 = 0x04;
 const PEKEYR: u32 = 0x0C;
 const PRGKEYR: u32 = 0x10;
 const OPTKEYR: u32 = 0x14;
-const SR: u32 = 0x18;
+pub(crate) const SR: u32 = 0x18;
 const OPTR: u32 = 0x1C;
 const WRPROT: u32 = 0x20;
 

@@ -3,7 +3,7 @@
 //! ADC, comparators, CRC, DBGMCU, DMA1, I2C1, LPUART1, SPI1, USART2. They read as after reset, or as
 //! written; nothing happens, and the report tells of it.
 
-use crate::registers::{Access, Register};
+use crate::registers::{Access, BLOCK, Register};
 
 /// Values that were written, at most; those of further registers are forgotten.
 const WRITTEN: usize = 64;
@@ -24,9 +24,9 @@ impl Others {
         self.written.clear();
     }
 
-    /// Registers from one address up to another are as after reset.
-    pub(crate) fn reset_block(&mut self, base: u32, end: u32) {
-        self.written.retain(|(address, _)| !(base..end).contains(address));
+    /// The registers of the peripheral whose block begins here are as after reset.
+    pub(crate) fn reset_block(&mut self, base: u32) {
+        self.written.retain(|(address, _)| address.wrapping_sub(base) >= BLOCK);
     }
 
     pub(crate) fn read(&self, register: &Register) -> u32 {
@@ -64,7 +64,7 @@ mod tests {
         others.write(cr1, 5);
         others.write(isr, 5);
         assert_eq!((others.read(cr1), others.read(isr)), (5, 0xC0));
-        others.reset_block(0x4000_4400, 0x4000_4800);
+        others.reset_block(0x4000_4400);
         assert_eq!(others.read(cr1), 0);
     }
 }

@@ -13,6 +13,8 @@ mod timers;
 
 use core::fmt;
 
+use crate::pin::Port;
+
 /// How a program may use a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -97,6 +99,24 @@ impl ClockGate {
     }
 }
 
+/// The peripherals on the bus that the model has more of than registers that keep what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Modelled {
+    Exti,
+    Flash,
+    Gpio(Port),
+    Iwdg,
+    Lptim1,
+    Pwr,
+    Rcc,
+    Rtc,
+    /// Without the comparators, which lie in its block.
+    Syscfg,
+    Tim2,
+    Tim21,
+    Wwdg,
+}
+
 /// A peripheral: a block of addresses with one clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peripheral {
@@ -106,6 +126,8 @@ pub struct Peripheral {
     pub base: u32,
     /// What gives it its clock; nothing if it always has one.
     pub clock: Option<ClockGate>,
+    /// What models it; nothing if its registers only keep what is written, or are the core's own.
+    pub(crate) modelled: Option<Modelled>,
     /// Its registers, by rising address.
     pub registers: &'static [Register],
     /// For each word of its block, the register's place among them, or [`NONE`].
@@ -113,7 +135,7 @@ pub struct Peripheral {
 }
 
 /// Bytes from one peripheral's base that belong to it.
-const BLOCK: u32 = 0x400;
+pub(crate) const BLOCK: u32 = 0x400;
 /// Words in that.
 const WORDS: usize = BLOCK as usize / 4;
 /// The place of what is not there.
@@ -188,6 +210,11 @@ static BY_BLOCK: [u8; BLOCKS] = {
     by_block
 };
 
+/// Whether an address lies where the buses have peripherals, or could have.
+pub(crate) const fn on_bus(address: u32) -> bool {
+    block_number(address) < BLOCKS
+}
+
 /// The peripheral in whose block an address lies.
 #[must_use]
 pub fn peripheral(address: u32) -> Option<&'static Peripheral> {
@@ -215,7 +242,16 @@ impl Peripheral {
         clock: Option<ClockGate>,
         registers: &'static [Register],
     ) -> Self {
-        Self { name, base, clock, registers, places: places(base, registers) }
+        Self { name, base, clock, modelled: None, registers, places: places(base, registers) }
+    }
+
+    const fn modelled_by(self, model: Modelled) -> Self {
+        Self { modelled: Some(model), ..self }
+    }
+
+    /// The offset of one of its registers.
+    pub(crate) const fn offset(&self, register: &Register) -> u32 {
+        register.address - self.base
     }
 
     /// The register of this peripheral that holds the byte at an address.

@@ -5,7 +5,9 @@
 //! `EXTI_IMR` (lines that do not exist), `GPIOA_OSPEEDR` (the debug pins' speed), `DBGMCU_IDCODE`, and the
 //! bits of absent peripherals in the `SMENR` registers. `RCC_ICSCR` comes with factory calibration on top.
 
-use super::{ClockGate, Peripheral, Register, block};
+use crate::pin::Port;
+
+use super::{ClockGate, Modelled, Peripheral, Register, block};
 
 // offset NAME kind reset writable fixed
 pub(super) static RCC: Peripheral = block! { RCC 0x4002_1000 None;
@@ -31,12 +33,14 @@ pub(super) static RCC: Peripheral = block! { RCC 0x4002_1000 None;
     0x48 APB1SMENR rw 0x9026_0801 0x9026_0801 0
     0x4c CCIPR     rw 0 0x000c_3c0c 0
     0x50 CSR       rw 0x0c00_0000 0x008f_3d01 0xfe00_4202
-};
+}
+.modelled_by(Modelled::Rcc);
 
 pub(super) static PWR: Peripheral = block! { PWR 0x4000_7000 ClockGate::apb1(28);
     0x00 CR  rw 0x0000_1000 0x0001_7fff 0
     0x04 CSR rw 0x0000_0008 0x0000_0700 0x0000_003f
-};
+}
+.modelled_by(Modelled::Pwr);
 
 pub(super) static FLASH: Peripheral = block! { FLASH 0x4002_2000 ClockGate::ahb(8);
     0x00 ACR     rw 0 0x0000_007b 0
@@ -48,10 +52,12 @@ pub(super) static FLASH: Peripheral = block! { FLASH 0x4002_2000 ClockGate::ahb(
     0x18 SR      rw 0x0000_000c 0x0003_2f02 0x0000_000d
     0x1c OPTR    ro 0x8070_00aa 0 0x807f_01ff
     0x20 WRPR    ro 0 0 0x0000_ffff
-};
+}
+.modelled_by(Modelled::Flash);
 
 pub(super) static SYSCFG: Peripheral =
-    Peripheral::new("SYSCFG", 0x4001_0000, ClockGate::apb2(0), &SYSCFG_AND_COMPARATORS);
+    Peripheral::new("SYSCFG", 0x4001_0000, ClockGate::apb2(0), &SYSCFG_AND_COMPARATORS)
+        .modelled_by(Modelled::Syscfg);
 
 /// The comparators lie in the block of the system configuration, between its registers.
 const SYSCFG_AND_COMPARATORS: [Register; 9] = {
@@ -90,10 +96,11 @@ pub(super) static EXTI: Peripheral = block! { EXTI 0x4001_0400 None;
     0x0c FTSR  rw 0 0x007b_ffff 0
     0x10 SWIER rw 0 0x007b_ffff 0
     0x14 PR    rw 0 0x007b_ffff 0
-};
+}
+.modelled_by(Modelled::Exti);
 
 macro_rules! port {
-    ($name:ident $base:literal $bit:literal $moder:literal $ospeedr:literal $pupdr:literal) => {
+    ($name:ident $port:ident $base:literal $bit:literal $moder:literal $ospeedr:literal $pupdr:literal) => {
         block! { $name $base ClockGate::iop($bit);
             0x00 MODER   rw $moder 0xffff_ffff 0
             0x04 OTYPER  rw 0 0x0000_ffff 0
@@ -107,13 +114,14 @@ macro_rules! port {
             0x24 AFRH    rw 0 0xffff_ffff 0
             0x28 BRR     wo 0 0x0000_ffff 0
         }
+        .modelled_by(Modelled::Gpio(Port::$port))
     };
 }
 
 pub(super) static GPIOA: Peripheral =
-    port!(GPIOA 0x5000_0000 0 0xebff_fcff 0x0c00_0000 0x2400_0000);
-pub(super) static GPIOB: Peripheral = port!(GPIOB 0x5000_0400 1 0xffff_ffff 0 0);
-pub(super) static GPIOC: Peripheral = port!(GPIOC 0x5000_0800 2 0xffff_ffff 0 0);
+    port!(GPIOA A 0x5000_0000 0 0xebff_fcff 0x0c00_0000 0x2400_0000);
+pub(super) static GPIOB: Peripheral = port!(GPIOB B 0x5000_0400 1 0xffff_ffff 0 0);
+pub(super) static GPIOC: Peripheral = port!(GPIOC C 0x5000_0800 2 0xffff_ffff 0 0);
 
 pub(super) static DBGMCU: Peripheral = block! { DBGMCU 0x4001_5800 ClockGate::apb2(22);
     0x00 IDCODE ro 0x1008_0457 0 0xffff_0fff

@@ -4,7 +4,7 @@
 //! the timers' auto-reload registers, on which ST's documents differ; a program should write them.
 //! Whether a tamper input exists on this package was not to be learnt, so all three keep their bits.
 
-use super::{ClockGate, Peripheral, block};
+use super::{ClockGate, Modelled, Peripheral, block};
 
 // offset NAME kind reset writable fixed
 pub(super) static TIM2: Peripheral = block! { TIM2 0x4000_0000 ClockGate::apb1(0);
@@ -27,7 +27,8 @@ pub(super) static TIM2: Peripheral = block! { TIM2 0x4000_0000 ClockGate::apb1(0
     0x48 DCR   rw 0 0x0000_1f1f 0
     0x4c DMAR  rw 0 0x0000_ffff 0
     0x50 OR    rw 0 0x0000_001f 0
-};
+}
+.modelled_by(Modelled::Tim2);
 
 pub(super) static TIM21: Peripheral = block! { TIM21 0x4001_0800 ClockGate::apb2(2);
     0x00 CR1   rw 0 0x0000_03ff 0
@@ -44,7 +45,8 @@ pub(super) static TIM21: Peripheral = block! { TIM21 0x4001_0800 ClockGate::apb2
     0x34 CCR1  rw 0 0x0000_ffff 0
     0x38 CCR2  rw 0 0x0000_ffff 0
     0x50 OR    rw 0 0x0000_003f 0
-};
+}
+.modelled_by(Modelled::Tim21);
 
 pub(super) static LPTIM1: Peripheral = block! { LPTIM1 0x4000_7c00 ClockGate::apb1(31);
     0x00 ISR  ro 0 0 0x0000_007f
@@ -55,7 +57,8 @@ pub(super) static LPTIM1: Peripheral = block! { LPTIM1 0x4000_7c00 ClockGate::ap
     0x14 CMP  rw 0 0x0000_ffff 0
     0x18 ARR  rw 0x0000_0001 0x0000_ffff 0
     0x1c CNT  ro 0 0 0x0000_ffff
-};
+}
+.modelled_by(Modelled::Lptim1);
 
 pub(super) static RTC: Peripheral = block! { RTC 0x4000_2800 None;
     0x00 TR       rw 0 0x007f_7f7f 0
@@ -82,13 +85,15 @@ pub(super) static RTC: Peripheral = block! { RTC 0x4000_2800 None;
     0x58 BKP2R    rw 0 0xffff_ffff 0
     0x5c BKP3R    rw 0 0xffff_ffff 0
     0x60 BKP4R    rw 0 0xffff_ffff 0
-};
+}
+.modelled_by(Modelled::Rtc);
 
 pub(super) static WWDG: Peripheral = block! { WWDG 0x4000_2c00 ClockGate::apb1(11);
     0x00 CR  rw 0x0000_007f 0x0000_00ff 0
     0x04 CFR rw 0x0000_007f 0x0000_03ff 0
     0x08 SR  w0 0 0x0000_0001 0
-};
+}
+.modelled_by(Modelled::Wwdg);
 
 pub(super) static IWDG: Peripheral = block! { IWDG 0x4000_3000 None;
     0x00 KR   wo 0 0x0000_ffff 0
@@ -96,4 +101,5 @@ pub(super) static IWDG: Peripheral = block! { IWDG 0x4000_3000 None;
     0x08 RLR  rw 0x0000_0fff 0x0000_0fff 0
     0x0c SR   ro 0 0 0x0000_0007
     0x10 WINR rw 0x0000_0fff 0x0000_0fff 0
-};
+}
+.modelled_by(Modelled::Iwdg);

@@ -7,28 +7,15 @@ use super::System;
 use crate::bus::{Bus, BusFault, Read, Width};
 use crate::chip::ResetCause;
 use crate::iwdg::Written;
+use crate::lptim::LowPowerTimer;
 use crate::memory::{FLASH, FLASH_BYTES};
-use crate::nvm::{EEPROM, EEPROM_BYTES, Request};
+use crate::nvm::{self, EEPROM, EEPROM_BYTES, Request};
 use crate::options::OPTIONS;
 use crate::rcc;
-use crate::registers::{self, Access, Peripheral, Register};
+use crate::registers::{self, Access, Modelled, Peripheral, Register};
 use crate::report::Finding;
+use crate::syscfg::Syscfg;
 use crate::time::Time;
-
-const TIM2: u32 = 0x4000_0000;
-const RTC: u32 = 0x4000_2800;
-const WWDG: u32 = 0x4000_2C00;
-const IWDG: u32 = 0x4000_3000;
-const PWR: u32 = 0x4000_7000;
-const LPTIM1: u32 = 0x4000_7C00;
-const SYSCFG: u32 = 0x4001_0000;
-const EXTI: u32 = 0x4001_0400;
-const TIM21: u32 = 0x4001_0800;
-const RCC: u32 = 0x4002_1000;
-const FLASH_REGISTERS: u32 = 0x4002_2000;
-const GPIOA: u32 = 0x5000_0000;
-const GPIOB: u32 = 0x5000_0400;
-const GPIOC: u32 = 0x5000_0800;
 
 /// COMP1_CSR and COMP2_CSR, in SYSCFG's block.
 const COMPARATORS: std::ops::RangeInclusive<u32> = 0x18..=0x1F;
@@ -44,6 +31,15 @@ const IDENTITY: [(u32, u32); 3] = [(0x50, 0x0000_0001), (0x54, 0x0000_0011), (0x
 const REFERENCE: (u32, u32) = (0x78, 1_671);
 /// Kilobytes of flash.
 const FLASH_SIZE: (u32, u32) = (0x7C, 16);
+
+/// Who reads a register.
+#[derive(Clone, Copy, Debug)]
+enum Reader {
+    /// The program, at the time of the core's cycle. Reading has its effects.
+    Program,
+    /// Somebody who only looks, at a time: the core's clock may stand.
+    Debugger(Time),
+}
 
 /// The part of a word that an access means.
 const fn lane(word: u32, address: u32, width: Width) -> u32 {
@@ -70,7 +66,7 @@ impl Bus for System {
     }
 
     fn read(&mut self, address: u32, width: Width, cycle: u64) -> Result<Read, BusFault> {
-        if let GPIOA..0x5000_0C00 | TIM2..0x4002_4000 = address {
+        if registers::on_bus(address) {
             let read = self.read_register(address, cycle)?;
             return Ok(Read { value: lane(read.value, address, width), ..read });
         }
@@ -87,7 +83,7 @@ impl Bus for System {
         value: u32,
         cycle: u64,
     ) -> Result<(), BusFault> {
-        if let GPIOA..0x5000_0C00 | TIM2..0x4002_4000 = address {
+        if registers::on_bus(address) {
             return self.write_register(address, width, value, cycle);
         }
         let in_flash = address.wrapping_sub(FLASH) < FLASH_BYTES as u32;
@@ -170,8 +166,9 @@ impl System {
         let Some((peripheral, register)) = self.find(address)? else {
             return Ok(Read::steady(0));
         };
-        let offset = register.address - peripheral.base;
-        if let Some((value, steady_until)) = self.value(peripheral.base, offset, cycle, None) {
+        if let Some((value, steady_until)) =
+            self.value(peripheral, register, cycle, Reader::Program)
+        {
             return Ok(Read { value, steady_until });
         }
         self.note(Finding::UnmodelledRead, register.address, 0);
@@ -181,84 +178,89 @@ impl System {
     /// A register's value, clocked or not, without effects.
     pub(crate) fn peek_register(&self, address: u32, cycle: u64, now: Time) -> Option<u32> {
         let register = registers::lookup(address)?;
-        let base = registers::peripheral(address)?.base;
-        let mut copy = self.clone();
-        match copy.value(base, register.address - base, cycle, Some(now)) {
+        let peripheral = registers::peripheral(address)?;
+        match self.clone().value(peripheral, register, cycle, Reader::Debugger(now)) {
             Some((value, _)) => Some(value),
             None => Some(self.others.read(register)),
         }
     }
 
     /// The value of a register and the cycle until which it stays that; none if it is not modelled.
-    /// A debugger tells the time, for the core's clock may stand, and has no effect.
     fn value(
         &mut self,
-        base: u32,
-        offset: u32,
+        peripheral: &Peripheral,
+        register: &Register,
         cycle: u64,
-        debugger: Option<Time>,
+        reader: Reader,
     ) -> Option<(u32, u64)> {
+        let offset = peripheral.offset(register);
         let steady = |value| Some((value, u64::MAX));
-        match base {
-            GPIOA | GPIOB | GPIOC => {
-                let port = &mut self.gpio[(base - GPIOA) as usize >> 10];
-                steady(match debugger {
-                    None => port.read(offset),
-                    Some(_) => port.peek(offset),
+        match peripheral.modelled? {
+            Modelled::Gpio(port) => {
+                let port = &mut self.gpio[super::index(port)];
+                steady(match reader {
+                    Reader::Program => port.read(offset),
+                    Reader::Debugger(_) => port.peek(offset),
                 })
             }
-            TIM2 => {
+            Modelled::Tim2 => {
                 self.tim2.advance(cycle);
                 Some(self.tim2.read(offset))
             }
-            TIM21 => {
+            Modelled::Tim21 => {
                 self.tim21.advance(cycle);
                 Some(self.tim21.read(offset))
             }
-            WWDG => {
+            Modelled::Wwdg => {
                 self.wwdg.advance(cycle);
                 Some(self.wwdg.read(offset, cycle))
             }
-            EXTI => steady(self.exti.read(offset)),
-            SYSCFG if COMPARATORS.contains(&offset) => None,
-            SYSCFG => steady(self.syscfg.read(offset)),
-            FLASH_REGISTERS => {
+            Modelled::Exti => steady(self.exti.read(offset)),
+            Modelled::Syscfg if COMPARATORS.contains(&offset) => None,
+            Modelled::Syscfg => steady(self.syscfg.read(offset)),
+            Modelled::Flash => {
                 let until = self.cycle_at(self.nvm.ends());
                 Some((self.nvm.read(offset, &self.options), until))
             }
-            PWR => {
-                let (value, until) =
-                    self.pwr.read(offset, debugger.unwrap_or_else(|| self.time_of(cycle)));
+            Modelled::Pwr => {
+                let (value, until) = self.pwr.read(offset, self.time_for(reader, cycle));
                 Some((value, self.cycle_at(until)))
             }
-            RCC => {
+            Modelled::Rcc => {
                 let until = self.cycle_at(self.rcc.next_event());
                 Some((self.rcc.read(offset), until))
             }
-            LPTIM1 => {
-                let tick = self.kernel_tick(cycle, debugger.unwrap_or_else(|| self.time_of(cycle)));
-                self.lptim.advance(tick);
+            Modelled::Lptim1 => {
+                self.lptim.advance(self.kernel_tick(cycle, self.time_for(reader, cycle)));
                 let (value, until) = self.lptim.read(offset);
                 let until = if until == u64::MAX { until } else { self.kernel_cycle(until) };
                 Some((value, until))
             }
-            IWDG | RTC => {
-                let lsi =
-                    self.rcc.lsi_ticks.ticks_at(debugger.unwrap_or_else(|| self.time_of(cycle)));
-                let (value, until) = if base == IWDG {
-                    self.iwdg.advance(lsi);
-                    self.iwdg.read(offset)
-                } else {
-                    self.rtc.advance(lsi);
-                    self.rtc.read(offset)
-                };
-                let until = match until {
-                    u64::MAX => u64::MAX,
-                    tick => self.cycle_at(self.rcc.lsi_ticks.time_of(tick)),
-                };
-                Some((value, until))
+            Modelled::Iwdg => {
+                self.iwdg.advance(self.rcc.lsi_ticks.ticks_at(self.time_for(reader, cycle)));
+                let (value, until) = self.iwdg.read(offset);
+                Some((value, self.cycle_of_lsi(until)))
             }
-            _ => None,
+            Modelled::Rtc => {
+                self.rtc.advance(self.rcc.lsi_ticks.ticks_at(self.time_for(reader, cycle)));
+                let (value, until) = self.rtc.read(offset);
+                Some((value, self.cycle_of_lsi(until)))
+            }
+        }
+    }
+
+    const fn time_for(&self, reader: Reader, cycle: u64) -> Time {
+        match reader {
+            Reader::Program => self.time_of(cycle),
+            Reader::Debugger(now) => now,
+        }
+    }
+
+    /// The cycle at which a tick of the LSI is seen; never, for one that never comes.
+    const fn cycle_of_lsi(&self, tick: u64) -> u64 {
+        match tick {
+            u64::MAX => u64::MAX,
+            tick => self.cycle_at(self.rcc.lsi_ticks.time_of(tick)),
         }
     }
 
@@ -272,8 +274,7 @@ impl System {
         let Some((peripheral, register)) = self.find(address)? else {
             return Ok(());
         };
-        let (base, offset) = (peripheral.base, register.address - peripheral.base);
-        let value = self.widened(register, address, width, value, cycle);
+        let value = self.widened(peripheral, register, address, width, value, cycle);
         // What a bridge repeats beyond the lanes that are meant is not the program's.
         let reserved = register.reserved(value) & lane_mask(address, width);
         if reserved != 0 {
@@ -281,16 +282,17 @@ impl System {
         }
         if register.access == Access::ReadOnly {
             // Writing back what is there is not worth telling: ST's start-up code does so to RCC_CRRCR.
-            if (value ^ self.present(register, base, cycle)) & lane_mask(address, width) != 0 {
+            if (value ^ self.present(peripheral, register, cycle)) & lane_mask(address, width) != 0
+            {
                 self.note(Finding::Refused, register.address, 0);
             }
             return Ok(());
         }
         let value = value & register.writable;
-        match base {
-            GPIOA | GPIOB | GPIOC => {
-                let port = &mut self.gpio[(base - GPIOA) as usize >> 10];
-                let written = port.write(offset, value);
+        let offset = peripheral.offset(register);
+        match peripheral.modelled {
+            Some(Modelled::Gpio(port)) => {
+                let written = self.gpio[super::index(port)].write(offset, value);
                 if written.refused {
                     self.note(Finding::Refused, register.address, 0);
                 }
@@ -300,19 +302,21 @@ impl System {
                 self.pins_changed = true;
                 self.exti.set_pins(self.syscfg.lines(self.levels()));
             }
-            EXTI => self.exti.write(offset, value),
-            _ => {
+            Some(Modelled::Exti) => self.exti.write(offset, value),
+            Some(modelled) => {
                 self.next = None;
-                self.write_timed(base, offset, register, value, cycle);
+                self.write_timed(modelled, register, offset, value, cycle);
             }
+            None => self.write_other(register, value),
         }
         self.update();
         Ok(())
     }
 
     /// What a register holds, brought up to the present.
-    fn present(&mut self, register: &Register, base: u32, cycle: u64) -> u32 {
-        match self.value(base, register.address - base, cycle, Some(self.time_of(cycle))) {
+    fn present(&mut self, peripheral: &Peripheral, register: &Register, cycle: u64) -> u32 {
+        let looks = Reader::Debugger(self.time_of(cycle));
+        match self.value(peripheral, register, cycle, looks) {
             Some((value, _)) => value,
             None => self.others.read(register),
         }
@@ -321,6 +325,7 @@ impl System {
     /// The word that a narrow write comes to.
     fn widened(
         &mut self,
+        peripheral: &Peripheral,
         register: &Register,
         address: u32,
         width: Width,
@@ -341,11 +346,11 @@ impl System {
             return lanes;
         }
         // Flags that a one clears are not written back.
-        let is_flags = register.address == FLASH_REGISTERS + 0x18;
+        let is_flags =
+            peripheral.modelled == Some(Modelled::Flash) && peripheral.offset(register) == nvm::SR;
         match register.access {
             Access::ReadWrite if !is_flags => {
-                let base = registers::peripheral(register.address).map_or(0, |p| p.base);
-                self.present(register, base, cycle) & !mask | lanes & mask
+                self.present(peripheral, register, cycle) & !mask | lanes & mask
             }
             Access::ReadWrite | Access::ReadOnly | Access::WriteOnly | Access::ClearByZero => {
                 lanes & mask
@@ -356,55 +361,58 @@ impl System {
     /// A write to a peripheral that may change what comes next.
     fn write_timed(
         &mut self,
-        base: u32,
+        modelled: Modelled,
+        register: &Register,
         offset: u32,
-        register: &'static Register,
         value: u32,
         cycle: u64,
     ) {
         let now = self.time_of(cycle);
         let mut unmodelled = 0;
         let mut refused = false;
-        match base {
-            TIM2 => {
+        match modelled {
+            // Those that change nothing but at once have been written already.
+            Modelled::Gpio(_) | Modelled::Exti => {}
+            Modelled::Tim2 => {
                 self.tim2.advance(cycle);
                 unmodelled = self.tim2.write(offset, value, cycle);
             }
-            TIM21 => {
+            Modelled::Tim21 => {
                 self.tim21.advance(cycle);
                 unmodelled = self.tim21.write(offset, value, cycle);
             }
-            WWDG => {
+            Modelled::Wwdg => {
                 self.wwdg.advance(cycle);
                 if self.wwdg.write(offset, value, cycle) {
                     self.request_reset(ResetCause::WindowWatchdog);
                 }
             }
-            SYSCFG if !COMPARATORS.contains(&offset) => {
+            Modelled::Syscfg if COMPARATORS.contains(&offset) => self.write_other(register, value),
+            Modelled::Syscfg => {
                 self.attention = true;
                 self.syscfg.write(offset, value);
                 self.exti.set_pins(self.syscfg.lines(self.levels()));
             }
-            FLASH_REGISTERS => {
+            Modelled::Flash => {
                 self.attention = true;
                 refused = self.nvm.write(offset, value);
             }
-            PWR => {
+            Modelled::Pwr => {
                 unmodelled = self.pwr.write(offset, value, now, &self.timing);
                 self.compare_supply();
             }
-            RCC => {
+            Modelled::Rcc => {
                 self.attention = true;
                 unmodelled = rcc::unmodelled(offset, value);
-                refused = self.write_rcc(offset, value, cycle, now);
+                refused = self.write_rcc(register, offset, value, cycle, now);
             }
-            LPTIM1 => {
+            Modelled::Lptim1 => {
                 let tick = self.kernel_tick(cycle, now);
                 self.lptim.advance(tick);
                 let written = self.lptim.write(offset, value, tick);
                 (unmodelled, refused) = (written.unmodelled, written.refused);
             }
-            IWDG => {
+            Modelled::Iwdg => {
                 let tick = self.rcc.lsi_ticks.ticks_at(now);
                 self.iwdg.advance(tick);
                 match self.iwdg.write(offset, value, tick) {
@@ -414,15 +422,11 @@ impl System {
                     Written::Bites => self.request_reset(ResetCause::Watchdog),
                 }
             }
-            RTC => {
+            Modelled::Rtc => {
                 let tick = self.rcc.lsi_ticks.ticks_at(now);
                 self.rtc.advance(tick);
                 let written = self.rtc.write(offset, value, tick, self.pwr.backup_writable());
                 (unmodelled, refused) = (written.unmodelled, written.refused);
-            }
-            _ => {
-                self.note(Finding::UnmodelledWrite, register.address, value);
-                self.others.write(register, value);
             }
         }
         if unmodelled != 0 {
@@ -433,13 +437,26 @@ impl System {
         }
     }
 
+    /// A write to a register that only keeps what is written.
+    fn write_other(&mut self, register: &Register, value: u32) {
+        self.note(Finding::UnmodelledWrite, register.address, value);
+        self.others.write(register, value);
+    }
+
     fn request_reset(&mut self, cause: ResetCause) {
         self.reset_request = Some(cause);
         self.attention = true;
     }
 
     /// A write to the RCC, and what hangs on its clocks. Tells whether something was refused.
-    fn write_rcc(&mut self, offset: u32, value: u32, cycle: u64, now: Time) -> bool {
+    fn write_rcc(
+        &mut self,
+        register: &Register,
+        offset: u32,
+        value: u32,
+        cycle: u64,
+        now: Time,
+    ) -> bool {
         self.advance(cycle, now);
         let kernel_before = self.kernel_tick(cycle, now);
         let backup = self.pwr.backup_writable();
@@ -460,13 +477,12 @@ impl System {
             }
             rcc::IOPSMENR..=rcc::APB1SMENR => {
                 // The gates in Sleep are all open, whatever is written.
-                let register = registers::lookup(RCC + offset);
-                let shut = register.map_or(0, |register| register.reset & !value);
+                let shut = register.reset & !value;
                 if shut != 0 {
-                    self.note(Finding::UnmodelledMode, RCC + offset, shut);
+                    self.note(Finding::UnmodelledMode, register.address, shut);
                 }
             }
-            rcc::IOPRSTR..=rcc::APB1RSTR => self.reset_peripherals(offset, value),
+            rcc::IOPRSTR..=rcc::APB1RSTR => self.reset_peripherals(register, offset, value),
             _ => {}
         }
         let kernel = self.kernel_tick(cycle, now);
@@ -483,42 +499,49 @@ impl System {
     }
 
     /// Resets the peripherals whose bits are set in a reset register.
-    fn reset_peripherals(&mut self, offset: u32, bits: u32) {
-        let enables = offset - rcc::IOPRSTR + 0x2C;
+    fn reset_peripherals(&mut self, register: &Register, offset: u32, bits: u32) {
+        let enables = offset - rcc::IOPRSTR + rcc::IOPENR;
         for peripheral in registers::PERIPHERALS {
             let Some(gate) = peripheral.clock else { continue };
             // Reset and enable bits have the same places.
-            if gate.offset == enables && bits >> gate.bit & 1 != 0 {
-                self.reset_peripheral(peripheral.base);
+            if gate.offset != enables || bits >> gate.bit & 1 == 0 {
+                continue;
             }
+            match peripheral.modelled {
+                // Resetting the memory interface is left out.
+                Some(Modelled::Flash) => {
+                    self.note(Finding::UnmodelledMode, register.address, 1 << gate.bit);
+                }
+                Some(modelled) => self.reset_modelled(modelled),
+                None => {}
+            }
+            self.others.reset_block(peripheral.base);
         }
     }
 
-    fn reset_peripheral(&mut self, base: u32) {
-        match base {
-            GPIOA | GPIOB | GPIOC => {
-                let port = (base - GPIOA) as usize >> 10;
+    fn reset_modelled(&mut self, modelled: Modelled) {
+        match modelled {
+            Modelled::Gpio(port) => {
+                let port = super::index(port);
                 let (moder, ospeedr, pupdr) = super::PORT_RESET[port];
                 self.gpio[port].reset(moder, ospeedr, pupdr);
                 self.pins_changed = true;
                 self.exti.set_pins(self.syscfg.lines(self.levels()));
             }
-            TIM2 => self.tim2.reset(),
-            TIM21 => self.tim21.reset(),
-            WWDG => self.wwdg.reset(),
-            LPTIM1 => self.lptim = crate::lptim::LowPowerTimer::new(),
-            PWR => {
+            Modelled::Tim2 => self.tim2.reset(),
+            Modelled::Tim21 => self.tim21.reset(),
+            Modelled::Wwdg => self.wwdg.reset(),
+            Modelled::Lptim1 => self.lptim = LowPowerTimer::new(),
+            Modelled::Pwr => {
                 self.pwr.reset();
                 self.compare_supply();
             }
-            SYSCFG => {
-                self.syscfg = crate::syscfg::Syscfg::new();
+            Modelled::Syscfg => {
+                self.syscfg = Syscfg::new();
                 self.exti.set_pins(self.syscfg.lines(self.levels()));
-                self.others.reset_block(base, base + 0x400);
             }
-            // Resetting the memory interface is left out.
-            FLASH_REGISTERS => self.note(Finding::UnmodelledMode, RCC + 0x20, 1 << 8),
-            _ => self.others.reset_block(base, base + 0x400),
+            // No bit resets these.
+            Modelled::Exti | Modelled::Flash | Modelled::Iwdg | Modelled::Rcc | Modelled::Rtc => {}
         }
     }
 }
