@@ -195,6 +195,7 @@ impl Gpio {
             },
             AFRL => self.afr[0],
             AFRH => self.afr[1],
+            // BSRR and BRR are written only.
             _ => 0,
         }
     }
@@ -234,6 +235,7 @@ impl Gpio {
             AFRL => self.afr[0] = kept(self.afr[0], keep4[0]),
             AFRH => self.afr[1] = kept(self.afr[1], keep4[1]),
             BRR => self.odr &= !(value as u16),
+            // IDR is read only.
             _ => {}
         }
         let changed = before != (self.moder, self.otyper, self.pupdr, self.odr);

@@ -288,21 +288,22 @@ impl LowPowerTimer {
     /// A write at a kernel tick, to which it has advanced.
     pub(crate) fn write(&mut self, offset: u32, value: u32, tick: u64) -> Written {
         let accepted = Written::default();
-        let refused = Written { refused: true, ..accepted };
-        match (offset, self.enabled) {
-            (ICR, _) => self.isr &= !value,
-            (CR, _) => return self.control(value, tick),
-            // Interrupts and configuration are for a timer that is off, limits for one that is on.
-            (IER, false) => self.ier = value,
-            (CFGR, false) => {
+        match offset {
+            ICR => self.isr &= !value,
+            CR => return self.control(value, tick),
+            // Interrupts and configuration are for a timer that is off; writing what is there is harmless.
+            IER if self.enabled => return Written { refused: value != self.ier, ..accepted },
+            IER => self.ier = value,
+            CFGR if self.enabled => return Written { refused: value != self.cfgr, ..accepted },
+            CFGR => {
                 self.cfgr = value;
                 return Written { unmodelled: value & UNMODELLED, ..accepted };
             }
-            (CMP, true) => self.cmp.write(value, tick),
-            (ARR, true) => self.arr.write(value, tick),
-            (IER, true) if value != self.ier => return refused,
-            (CFGR, true) if value != self.cfgr => return refused,
-            (CMP | ARR, false) => return refused,
+            // Limits are for one that is on.
+            CMP | ARR if !self.enabled => return Written { refused: true, ..accepted },
+            CMP => self.cmp.write(value, tick),
+            ARR => self.arr.write(value, tick),
+            // ISR and CNT are read only.
             _ => {}
         }
         accepted

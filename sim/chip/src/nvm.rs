@@ -57,6 +57,28 @@ const ERRIE: u32 = 1 << 17;
 const OBL_LAUNCH: u32 = 1 << 18;
 const LOCKS: u32 = PELOCK | PRGLOCK | OPTLOCK;
 
+/// A lock of PECR, with the keys that open it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    /// PELOCK: the EEPROM and PECR itself.
+    Pe,
+    /// PRGLOCK: the flash.
+    Prg,
+    /// OPTLOCK: the option bytes.
+    Opt,
+}
+
+impl Lock {
+    /// Its bit of PECR.
+    const fn bit(self) -> u32 {
+        match self {
+            Self::Pe => PELOCK,
+            Self::Prg => PRGLOCK,
+            Self::Opt => OPTLOCK,
+        }
+    }
+}
+
 /// SR.
 const BSY: u32 = 1;
 const EOP: u32 = 1 << 1;
@@ -391,9 +413,9 @@ impl Nvm {
         match offset {
             ACR => self.acr = value,
             PECR => return self.write_pecr(value),
-            PEKEYR => return self.unlock(PELOCK, value),
-            PRGKEYR => return self.unlock(PRGLOCK, value),
-            OPTKEYR => return self.unlock(OPTLOCK, value),
+            PEKEYR => return self.unlock(Lock::Pe, value),
+            PRGKEYR => return self.unlock(Lock::Prg, value),
+            OPTKEYR => return self.unlock(Lock::Opt, value),
             SR => self.flags &= !value,
             _ => {}
         }
@@ -414,19 +436,21 @@ impl Nvm {
         false
     }
 
-    fn unlock(&mut self, lock: u32, key: u32) -> bool {
-        let is_locked = self.pecr & lock != 0;
+    /// A key for a lock. Tells whether it was refused.
+    fn unlock(&mut self, lock: Lock, key: u32) -> bool {
+        let is_locked = self.pecr & lock.bit() != 0;
         // The other locks want PECR open.
-        if !is_locked || lock != PELOCK && self.pecr & PELOCK != 0 {
+        let waits = lock != Lock::Pe && self.pecr & PELOCK != 0;
+        if !is_locked || waits {
             return true;
         }
         let complete = match lock {
-            PELOCK => self.pe_keys.next(PE_KEYS, key),
-            PRGLOCK => self.prg_keys.next(PRG_KEYS, key),
-            _ => self.opt_keys.next(OPT_KEYS, key),
+            Lock::Pe => self.pe_keys.next(PE_KEYS, key),
+            Lock::Prg => self.prg_keys.next(PRG_KEYS, key),
+            Lock::Opt => self.opt_keys.next(OPT_KEYS, key),
         };
         if complete {
-            self.pecr &= !lock;
+            self.pecr &= !lock.bit();
         }
         let keys = [self.pe_keys, self.prg_keys, self.opt_keys];
         keys.contains(&Keys::Wrong)

@@ -13,11 +13,13 @@
 //! - MCO and the clock security systems are left out, which is told as the crystals are; limits of
 //!   frequency are left out.
 
+mod oscillator;
+
 use crate::chip::ResetCause;
+use crate::ticker::Ticker;
 use crate::time::{Frequency, Time};
 use crate::timing::{Oscillators, Timing};
-
-use crate::ticker::Ticker;
+use oscillator::Oscillator;
 
 pub(crate) const CR: u32 = 0x00;
 pub(crate) const ICSCR: u32 = 0x04;
@@ -41,29 +43,45 @@ const HSI16KERON: u32 = 1 << 1;
 const HSI16RDY: u32 = 1 << 2;
 const HSI16DIVEN: u32 = 1 << 3;
 const HSI16DIVF: u32 = 1 << 4;
+const HSI16OUTEN: u32 = 1 << 5;
 const MSION: u32 = 1 << 8;
 const MSIRDY: u32 = 1 << 9;
+const HSEON: u32 = 1 << 16;
+const HSERDY: u32 = 1 << 17;
+const HSEBYP: u32 = 1 << 18;
 const PLLON: u32 = 1 << 24;
 const PLLRDY: u32 = 1 << 25;
 /// The bits of CR that flag something.
-const CR_FLAGS: u32 = HSI16RDY | HSI16DIVF | MSIRDY | 1 << 17 | PLLRDY;
+const CR_FLAGS: u32 = HSI16RDY | HSI16DIVF | MSIRDY | HSERDY | PLLRDY;
 
 /// CFGR.
 const SW: u32 = 0b11;
+const SWS: u32 = 0b11 << 2;
 const STOPWUCK: u32 = 1 << 15;
 const PLLSRC: u32 = 1 << 16;
+const PLLMUL: u32 = 0xF << 18;
+const PLLDIV: u32 = 0b11 << 22;
+const MCOSEL: u32 = 0xF << 24;
+/// What the PLL makes of what, fixed while it is on.
+const PLL_FACTORS: u32 = PLLSRC | PLLMUL | PLLDIV;
 
 /// CSR.
 const LSION: u32 = 1;
 const LSIRDY: u32 = 1 << 1;
+const LSEON: u32 = 1 << 8;
+const LSEBYP: u32 = 1 << 10;
+const LSEDRV: u32 = 0b11 << 11;
+const CSSLSEON: u32 = 1 << 13;
+const CSSLSED: u32 = 1 << 14;
 const RTCSEL: u32 = 0b11 << 16;
 const RTCEN: u32 = 1 << 18;
 /// RTCRST.
 pub(crate) const RTCRST: u32 = 1 << 19;
 const RMVF: u32 = 1 << 23;
-/// The bits that belong to the RTC's domain: LSE and RTC.
-const BACKUP: u32 = 0x000F_7D00;
-/// Reset flags.
+/// The bits that belong to the RTC's domain.
+const BACKUP: u32 = LSEON | LSEBYP | LSEDRV | CSSLSEON | CSSLSED | RTCSEL | RTCEN | RTCRST;
+/// Reset flags. The lowest is the firewall's, which is left out.
+const FWRSTF: u32 = 1 << 24;
 const OBLRSTF: u32 = 1 << 25;
 const PINRSTF: u32 = 1 << 26;
 const PORRSTF: u32 = 1 << 27;
@@ -71,7 +89,15 @@ const SFTRSTF: u32 = 1 << 28;
 const IWDGRSTF: u32 = 1 << 29;
 const WWDGRSTF: u32 = 1 << 30;
 const LPWRRSTF: u32 = 1 << 31;
-const RESET_FLAGS: u32 = 0xFF00_0000;
+const RESET_FLAGS: u32 =
+    FWRSTF | OBLRSTF | PINRSTF | PORRSTF | SFTRSTF | IWDGRSTF | WWDGRSTF | LPWRRSTF;
+
+/// ICSCR: what the factory calibrated, which programs cannot write.
+const HSI16CAL: u32 = 0xFF;
+const MSICAL: u32 = 0xFF << 16;
+
+/// RTCSEL: the LSI.
+const RTC_ON_LSI: u32 = 0b10 << 16;
 
 /// Bits of CIER, CIFR and CICR.
 const LSI_READY: u32 = 1;
@@ -88,6 +114,18 @@ enum Source {
     Pll = 3,
 }
 
+impl Source {
+    /// What SW asks for.
+    const fn wanted(cfgr: u32) -> Self {
+        match cfgr & SW {
+            0 => Self::Msi,
+            1 => Self::Hsi16,
+            2 => Self::Hse,
+            3.. => Self::Pll,
+        }
+    }
+}
+
 /// Where LPTIM1's ticks come from: the values of LPTIM1SEL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KernelClock {
@@ -96,58 +134,6 @@ pub(crate) enum KernelClock {
     Hsi16,
     /// The crystal, which is not there.
     Lse,
-}
-
-/// An oscillator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Oscillator {
-    Off,
-    Starting(Time),
-    Ready,
-}
-
-impl Oscillator {
-    const fn switch(&mut self, on: bool, ready_at: Time) {
-        *self = match (*self, on) {
-            (_, false) => Self::Off,
-            (Self::Off, true) => Self::Starting(ready_at),
-            (Self::Starting(at), true) => Self::Starting(at),
-            (Self::Ready, true) => Self::Ready,
-        };
-    }
-
-    /// Whether it becomes ready by `now`, not having been so before.
-    const fn becomes_ready(&mut self, now: Time) -> bool {
-        match *self {
-            Self::Starting(at) if at.0 <= now.0 => {
-                *self = Self::Ready;
-                true
-            }
-            Self::Starting(_) | Self::Off | Self::Ready => false,
-        }
-    }
-
-    const fn ready_at(&self) -> Time {
-        match self {
-            Self::Starting(at) => *at,
-            Self::Off | Self::Ready => Time::NEVER,
-        }
-    }
-
-    const fn flag(&self, bit: u32) -> u32 {
-        match self {
-            Self::Ready => bit,
-            Self::Off | Self::Starting(_) => 0,
-        }
-    }
-
-    const fn is_on(&self) -> bool {
-        !matches!(self, Self::Off)
-    }
-
-    const fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready)
-    }
 }
 
 /// The clock control.
@@ -264,6 +250,7 @@ impl Rcc {
 
     const fn msi_frequency(&self) -> Frequency {
         let range = match self.icscr >> 13 & 0b111 {
+            // Reserved, and taken for the fastest.
             7 => 6,
             range => range,
         };
@@ -291,6 +278,7 @@ impl Rcc {
         let shift = match self.cfgr >> 4 & 0xF {
             hpre @ 8..=11 => hpre - 7,
             hpre @ 12..=15 => hpre - 6,
+            // 0 to 7: not divided.
             _ => 0,
         };
         // A clock that does not tick would never reach anything.
@@ -301,8 +289,8 @@ impl Rcc {
     /// second, with TIM21.
     pub(crate) const fn apb_divider(&self, bus: u32) -> u64 {
         match self.cfgr >> (5 + 3 * bus) & 0b111 {
-            ppre @ 4..=7 => 1 << (ppre - 3),
-            _ => 1,
+            0..=3 => 1,
+            ppre => 1 << (ppre - 3),
         }
     }
 
@@ -316,13 +304,13 @@ impl Rcc {
             0 => KernelClock::Apb,
             1 => KernelClock::Lsi,
             2 => KernelClock::Hsi16,
-            _ => KernelClock::Lse,
+            3.. => KernelClock::Lse,
         }
     }
 
     /// Whether the RTC has its clock, which is the LSI or none.
     pub(crate) const fn rtc_runs(&self) -> bool {
-        self.csr & (RTCSEL | RTCEN) == 0b10 << 16 | RTCEN
+        self.csr & (RTCSEL | RTCEN) == RTC_ON_LSI | RTCEN
     }
 
     /// Whether the bit at `bit` of an enable register (its offset) is set.
@@ -410,11 +398,12 @@ impl Rcc {
 
     /// Takes the source that SW asks for, if it is ready.
     fn switch_source(&mut self, now: Time) {
-        let (wanted, is_ready) = match self.cfgr & SW {
-            0 => (Source::Msi, self.msi.is_ready()),
-            1 => (Source::Hsi16, self.hsi16.is_ready()),
-            2 => (Source::Hse, false),
-            _ => (Source::Pll, self.pll.is_ready()),
+        let wanted = Source::wanted(self.cfgr);
+        let is_ready = match wanted {
+            Source::Msi => self.msi.is_ready(),
+            Source::Hsi16 => self.hsi16.is_ready(),
+            Source::Hse => false,
+            Source::Pll => self.pll.is_ready(),
         };
         if wanted != self.source && is_ready {
             self.source = wanted;
@@ -469,16 +458,14 @@ impl Rcc {
         match offset {
             CR => return self.write_cr(value, now, timing),
             ICSCR => {
-                self.icscr = self.icscr & 0x00FF_00FF | value;
+                self.icscr = self.icscr & (HSI16CAL | MSICAL) | value;
                 self.retune(now);
             }
             CFGR => {
-                let pll = self.pll.is_on() && (self.cfgr ^ value) & 0x00FD_0000 != 0;
-                // The PLL's factors are fixed while it is on.
-                let keep = if pll { 0x00FD_0000 } else { 0 };
+                let keep = if self.pll.is_on() { PLL_FACTORS } else { 0 };
                 let old = self.core_frequency();
                 let refused = (self.cfgr ^ value) & keep;
-                self.cfgr = self.cfgr & keep | value & !keep & !(0b11 << 2);
+                self.cfgr = self.cfgr & keep | value & !keep & !SWS;
                 self.switch_source(now);
                 if self.core_frequency() != old && self.core.is_running() {
                     self.core.start(now, self.core_frequency());
@@ -548,10 +535,9 @@ impl Rcc {
 /// The bits of a write that ask for a crystal, its security system or an output of a clock.
 pub(crate) const fn unmodelled(offset: u32, value: u32) -> u32 {
     match offset {
-        // HSI16OUTEN, HSEON, HSEBYP; MCOSEL; LSEON, LSEBYP, CSSLSEON.
-        CR => value & (1 << 5 | 1 << 16 | 1 << 18),
-        CFGR => value & 0x0F00_0000,
-        CSR => value & (1 << 8 | 1 << 10 | 1 << 13),
+        CR => value & (HSI16OUTEN | HSEON | HSEBYP),
+        CFGR => value & MCOSEL,
+        CSR => value & (LSEON | LSEBYP | CSSLSEON),
         _ => 0,
     }
 }

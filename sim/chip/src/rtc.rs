@@ -252,7 +252,7 @@ impl Rtc {
         match self.cr & WUCKSEL {
             selection @ 0..=3 => count * (16 >> selection),
             4 | 5 => count * self.prescalers().1,
-            _ => (count + 0x1_0000) * self.prescalers().1,
+            6.. => (count + 0x1_0000) * self.prescalers().1,
         }
     }
 
@@ -317,6 +317,7 @@ impl Rtc {
             PRER => (self.prer, u64::MAX),
             WUTR => (self.wutr, u64::MAX),
             BKP0R..=BKP4R => (self.backup[(offset - BKP0R) as usize / 4], u64::MAX),
+            // Registers of what is left out.
             _ => (self.rest.get(offset as usize / 4).copied().unwrap_or(0), u64::MAX),
         }
     }
@@ -342,7 +343,9 @@ impl Rtc {
             ISR => self.write_isr(value, is_open),
             TAMPCR => false,
             _ if !is_open => true,
-            TR | DR | PRER => self.initialise(offset, value),
+            TR => self.initialise(|rtc| rtc.calendar.set_tr(value)),
+            DR => self.initialise(|rtc| rtc.calendar.set_dr(value)),
+            PRER => self.initialise(|rtc| rtc.prer = value),
             CR => self.write_cr(value),
             WUTR if self.wake_up_writable.is_up(self.now) => {
                 self.wutr = value;
@@ -354,6 +357,7 @@ impl Rtc {
         let unmodelled = match offset {
             TR | DR | ISR | PRER | WUTR | WPR | BKP0R..=BKP4R => 0,
             CR => value & CR_UNMODELLED,
+            // Alarms, shift, calibration, tampers, the option register.
             _ => value,
         };
         if refused {
@@ -365,16 +369,13 @@ impl Rtc {
         Written { unmodelled, refused }
     }
 
-    fn initialise(&mut self, offset: u32, value: u32) -> bool {
-        if !self.init_flag.is_up(self.now) {
-            return true;
+    /// Writes what can be written in the initialisation mode only. Tells whether it was refused.
+    fn initialise(&mut self, write: impl FnOnce(&mut Self)) -> bool {
+        let is_open = self.init_flag.is_up(self.now);
+        if is_open {
+            write(self);
         }
-        match offset {
-            TR => self.calendar.set_tr(value),
-            DR => self.calendar.set_dr(value),
-            _ => self.prer = value,
-        }
-        false
+        !is_open
     }
 
     fn write_isr(&mut self, value: u32, is_open: bool) -> bool {
@@ -422,7 +423,7 @@ impl Rtc {
                 let second = self.prescalers().1;
                 let phase = match value & WUCKSEL {
                     0..=3 => 0,
-                    _ => self.now.saturating_sub(self.anchor) % second,
+                    4.. => self.now.saturating_sub(self.anchor) % second,
                 };
                 self.wake_up_at = (self.now + self.wake_up_period()).saturating_sub(phase);
             }

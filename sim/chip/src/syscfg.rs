@@ -32,9 +32,9 @@ impl Syscfg {
     /// What is visible at address zero. The value 2 is reserved and taken for the flash.
     pub(crate) const fn at_zero(&self) -> AtZero {
         match self.cfgr1 & 0b11 {
+            0 | 2 => AtZero::Flash,
             1 => AtZero::SystemMemory,
-            3 => AtZero::Ram,
-            _ => AtZero::Flash,
+            3.. => AtZero::Ram,
         }
     }
 
