@@ -125,32 +125,34 @@ pub enum Mode {
     Lockup,
 }
 
-/// Where the time went, in nanoseconds since the chip was made, and what was done in it.
+/// Where the time since the chip was made went, in nanoseconds, and what was done in it, in counts.
+///
+/// All times but `stalled` add up to the time that passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Running, stalls and lockup included.
+    /// Running, stalls and lockup included [ns].
     pub run: u64,
-    /// Stalled by an erase or programming; part of `run`.
+    /// Stalled by an erase or programming; part of `run` [ns].
     pub stalled: u64,
-    /// In Sleep mode.
+    /// In Sleep mode [ns].
     pub sleep: u64,
-    /// In Stop mode, waking from it included.
+    /// In Stop mode, waking from it included [ns].
     pub stop: u64,
-    /// In Standby mode.
+    /// In Standby mode [ns].
     pub standby: u64,
-    /// Supplied but in reset or starting up.
+    /// Supplied but in reset or starting up [ns].
     pub reset: u64,
-    /// Without supply.
+    /// Without supply [ns].
     pub off: u64,
-    /// Instructions executed.
+    /// Instructions executed [count].
     pub instructions: u64,
-    /// Cycles of the core's clock, Sleep included.
+    /// Cycles of the core's clock, Sleep included [count].
     pub cycles: u64,
-    /// Times that Sleep mode was entered.
+    /// Entries of Sleep mode [count].
     pub sleeps: u64,
-    /// Times that Stop mode was entered.
+    /// Entries of Stop mode [count].
     pub stops: u64,
-    /// Words of non-volatile memory written, and pages erased.
+    /// Words of non-volatile memory written, and pages erased [count].
     pub nvm_operations: u64,
 }
 
@@ -167,6 +169,7 @@ pub(super) enum Spent {
 }
 
 impl Usage {
+    /// Adds some nanoseconds.
     pub(super) const fn spend(&mut self, nanos: u64, on: Spent) {
         match on {
             Spent::Run => self.run += nanos,
