@@ -10,6 +10,15 @@ use crate::pwr::DeepSleep;
 use crate::report::Finding;
 use crate::time::Time;
 
+/// Whether the core may go on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// It may, up to the same horizon.
+    GoOn,
+    /// What the chip does has to be looked at anew.
+    Return,
+}
+
 impl Chip {
     /// Runs to `until`, exclusive: all instructions that begin before it. Comes back earlier for
     /// whatever [`Stopped`] tells, at [`Chip::now`].
@@ -45,7 +54,8 @@ impl Chip {
                 State::Off | State::Held => self.pass(until),
                 State::Starting(at) => self.start(at, until),
                 State::Running => self.run_core(until),
-                State::Stopped | State::Standby => self.sleep_deeply(until),
+                State::Stopped => self.stop(until),
+                State::Standby => self.stand_by(until),
                 State::Waking(at) => self.wake(at, until),
             }
         }
@@ -68,7 +78,8 @@ impl Chip {
     /// The core's clock runs: executes, sleeps or stalls up to the next event, at most to `until`.
     fn run_core(&mut self, until: Time) {
         // An instruction that faulted may have written before; a store may have waited.
-        if (self.system.attention || self.system.pins_changed) && self.wrote(until) {
+        if (self.system.attention || self.system.pins_changed) && self.wrote(until) == Then::Return
+        {
             return;
         }
         let horizon = self.system.rcc.core.first_from(until);
@@ -84,63 +95,54 @@ impl Chip {
                 self.pass(until);
                 return;
             }
-            let next = next.min(horizon);
-            // Time without instructions is accounted for before there are any.
-            let before = self.running();
-            if before != Spent::Run {
-                self.reach(until, before);
-            }
-            let instructions = self.core.instructions();
-            let exit = self.core.run(&mut self.memory, &mut self.system, next);
-            self.stalled = exit == Exit::Stalled;
-            match exit {
-                Exit::Until => {}
-                Exit::Wrote => {
-                    if self.wrote(until) {
-                        return;
-                    }
-                }
-                Exit::Asleep(depth) => {
-                    // Asleep as before, or anew?
-                    let anew = self.core.instructions() != instructions;
-                    self.usage.sleeps += u64::from(anew && depth == Depth::Sleep);
-                    self.sleep(depth, next, until);
-                    return;
-                }
-                Exit::Stalled => {
-                    self.reach(until, Spent::Run);
-                    self.core.idle_until(next);
-                    self.reach(until, Spent::Stalled);
-                }
-                Exit::ResetRequest => {
-                    let now = self.reach(until, Spent::Run);
-                    self.reset_itself(now, ResetCause::Software);
-                    return;
-                }
-                Exit::Fault(fault) => {
-                    let told = Stopped::Fault(self.fault_info(&fault));
-                    self.tell(until, told);
-                    return;
-                }
-                Exit::Lockup(fault) => {
-                    if !self.lockup_told {
-                        self.lockup_told = true;
-                        let told = Stopped::Lockup(self.fault_info(&fault));
-                        self.tell(until, told);
-                        return;
-                    }
-                    self.core.idle_until(next);
-                }
-                Exit::Instructions => {
-                    self.tell(until, Stopped::Instructions);
-                    return;
-                }
-                Exit::Breakpoint => {
-                    self.tell(until, Stopped::Breakpoint);
-                    return;
-                }
+            if self.execute(next.min(horizon), until) == Then::Return {
+                return;
             }
         }
+    }
+
+    /// Executes up to the cycle `next`, or until something comes of it, and does that.
+    fn execute(&mut self, next: u64, until: Time) -> Then {
+        // Time without instructions is accounted for before there are any.
+        let before = self.running();
+        if before != Spent::Run {
+            self.reach(until, before);
+        }
+        let instructions = self.core.instructions();
+        let exit = self.core.run(&mut self.memory, &mut self.system, next);
+        self.stalled = exit == Exit::Stalled;
+        match exit {
+            Exit::Until => return Then::GoOn,
+            Exit::Wrote => return self.wrote(until),
+            Exit::Asleep(depth) => {
+                // Asleep as before, or anew?
+                let anew = self.core.instructions() != instructions;
+                self.usage.sleeps += u64::from(anew && depth == Depth::Sleep);
+                self.sleep(depth, next, until);
+            }
+            Exit::Stalled => {
+                self.reach(until, Spent::Run);
+                self.core.idle_until(next);
+                self.reach(until, Spent::Stalled);
+                return Then::GoOn;
+            }
+            Exit::ResetRequest => {
+                let now = self.reach(until, Spent::Run);
+                self.reset_itself(now, ResetCause::Software);
+            }
+            Exit::Fault(fault) => self.tell(until, Stopped::Fault(self.fault_info(&fault))),
+            Exit::Lockup(_) if self.lockup_told => {
+                self.core.idle_until(next);
+                return Then::GoOn;
+            }
+            Exit::Lockup(fault) => {
+                self.lockup_told = true;
+                self.tell(until, Stopped::Lockup(self.fault_info(&fault)));
+            }
+            Exit::Instructions => self.tell(until, Stopped::Instructions),
+            Exit::Breakpoint => self.tell(until, Stopped::Breakpoint),
+        }
+        Then::Return
     }
 
     /// The time that the core has reached; [`Chip::now`] follows, but not beyond `until`.
@@ -174,24 +176,42 @@ impl Chip {
         }
     }
 
-    /// Something was written: what comes of it? Tells whether the run has to be looked at anew.
-    fn wrote(&mut self, until: Time) -> bool {
+    /// Something was written: what comes of it?
+    fn wrote(&mut self, until: Time) -> Then {
         self.send_events();
-        if self.system.pins_changed {
-            self.system.pins_changed = false;
-            if Pin::ALL.iter().any(|&pin| self.system.pin(pin) != self.pins[pin.index()]) {
-                self.tell(until, Stopped::Pins);
-                return true;
-            }
+        // Pins first: what else was written is looked at when they have been told.
+        if self.pins_differ() {
+            self.tell(until, Stopped::Pins);
+            return Then::Return;
         }
         if !std::mem::replace(&mut self.system.attention, false) {
-            return false;
+            return Then::GoOn;
         }
         if let Some(cause) = self.system.take_reset_request() {
             let now = self.reach(until, Spent::Run);
             self.reset_itself(now, cause);
-            return true;
+            return Then::Return;
         }
+        self.begin_stores(until);
+        if self.system.nvm.take_option_load() {
+            let now = self.reach(until, Spent::Run);
+            self.reset_itself(now, ResetCause::OptionLoad);
+            return Then::Return;
+        }
+        self.core.set_wait_states(self.system.nvm.wait_states());
+        self.memory.at_zero = self.system.syscfg.at_zero();
+        // The core's clock may be another one.
+        Then::Return
+    }
+
+    /// Whether a pin does something else than what was told.
+    fn pins_differ(&mut self) -> bool {
+        std::mem::replace(&mut self.system.pins_changed, false)
+            && Pin::ALL.iter().any(|&pin| self.system.pin(pin) != self.pins[pin.index()])
+    }
+
+    /// Begins the stores to non-volatile memory that wait; one that runs makes the others go on waiting.
+    fn begin_stores(&mut self, until: Time) {
         while let Some(request) = self.system.nvm.take_request() {
             let now = self.system.time_of(self.core.cycle());
             let (options, timing) = (self.system.options, self.system.timing);
@@ -207,15 +227,6 @@ impl Chip {
             }
             self.system.memory_changed();
         }
-        if self.system.nvm.take_option_load() {
-            let now = self.reach(until, Spent::Run);
-            self.reset_itself(now, ResetCause::OptionLoad);
-            return true;
-        }
-        self.core.set_wait_states(self.system.nvm.wait_states());
-        self.memory.at_zero = self.system.syscfg.at_zero();
-        // The core's clock may be another one.
-        true
     }
 
     /// What is due by this cycle and time happens. [`Chip::now`] follows, but not beyond `until`.
@@ -293,29 +304,35 @@ impl Chip {
         }
     }
 
-    /// Stop or Standby: nothing but the LSI's domain goes on.
-    fn sleep_deeply(&mut self, until: Time) {
-        let cycle = self.core.cycle();
-        if self.state == State::Standby {
-            if self.system.rtc_wakes() {
-                let now = self.now;
-                self.reset_itself(now, ResetCause::StandbyExit);
-                return;
-            }
-        } else if self.core.try_wake(&self.system) {
+    /// Stop: what EXTI lets through ends it.
+    fn stop(&mut self, until: Time) {
+        if self.core.try_wake(&self.system) {
             let delay = self.system.pwr.reference_delay(&self.system.timing);
             let after = self.system.timing.stop_wake_up.saturating_add(delay);
             self.state = State::Waking(self.now.after(after));
-            return;
+        } else {
+            self.sleep_deeply(until);
         }
+    }
+
+    /// Standby: the RTC ends it, the watchdog, or a pin ([`Chip::set_input`]).
+    fn stand_by(&mut self, until: Time) {
+        if self.system.rtc_wakes() {
+            self.reset_itself(self.now, ResetCause::StandbyExit);
+        } else {
+            self.sleep_deeply(until);
+        }
+    }
+
+    /// Stop or Standby goes on: nothing but the LSI's domain does.
+    fn sleep_deeply(&mut self, until: Time) {
         let next = self.system.next_time();
         if next > until {
             self.pass(until);
             return;
         }
         self.pass(next);
-        let now = self.now;
-        self.happen(cycle, now, until);
+        self.happen(self.core.cycle(), self.now, until);
     }
 
     /// Stop is over: the clock comes back at `at`. What happens meanwhile, happens.
