@@ -4,7 +4,7 @@
 //! single-cycle I/O port, everything on the bus, and the faults of accesses.
 
 use super::exception::FaultCause;
-use super::scs::defined_bits;
+use super::scs::reserved_bits;
 use super::{Core, Exit, Nvm};
 use crate::bus::{Bus, Width};
 use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY, value_at};
@@ -87,7 +87,7 @@ impl Core {
     ) -> Result<(), Miss> {
         if PRIVATE.contains(&address) {
             self.scs_write(address, width, value).ok_or(Miss::Fault)?;
-            let reserved = value & !defined_bits(address);
+            let reserved = reserved_bits(address, value);
             if reserved != 0 {
                 bus.accessed_from(self.hot.pc);
                 bus.reserved_bits(address, reserved);

@@ -2,13 +2,15 @@
 //!
 //! Follows the ARMv6-M manual, B3.2 to B3.4, with the values of the STM32L011 (r0p0, 2 bits of priority,
 //! vector table aligned to 256 bytes). Only word accesses are defined by the architecture; here others
-//! fault. Registers that do not exist in the system control space, and all of DWT, BPU, the ROM table and
+//! fault. Interrupts that the chip lacks read as zero and cannot be enabled, pended or given a priority.
+//! Registers that do not exist in the system control space, and all of DWT, BPU, the ROM table and
 //! debug, read as zero and ignore writes.
 
 use super::exception::{NMI, PENDSV, SVCALL, SYSTICK};
 use super::nvic::{INTERRUPT, PRIORITY_BITS};
 use super::{Core, Exit, systick};
 use crate::bus::Width;
+use crate::registers::{self, INTERRUPTS};
 
 const CSR: u32 = 0xE000_E010;
 const RVR: u32 = 0xE000_E014;
@@ -48,9 +50,6 @@ const SEVONPEND: u32 = 1 << 4;
 /// The priority fields of SHPR2 (SVCall) and SHPR3 (PendSV, SysTick).
 const SHPR2_BITS: u32 = PRIORITY_BITS << 24;
 const SHPR3_BITS: u32 = PRIORITY_BITS << 24 | PRIORITY_BITS << 16;
-const IPR_BITS: u32 = PRIORITY_BITS * 0x0101_0101;
-/// The interrupts that this chip has (its vector table).
-const INTERRUPTS: u32 = 0x3290_BEFF;
 
 /// The system control block's own registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,25 +80,12 @@ impl Scs {
     }
 }
 
-/// The bits of a register that may be written as one.
-pub(super) const fn defined_bits(address: u32) -> u32 {
+/// The bits of a written value that the register at an address does not have.
+pub(super) fn reserved_bits(address: u32, value: u32) -> u32 {
     match address {
-        CSR => systick::CONTROL | 1 << 16,
-        RVR => systick::COUNT,
-        // Any value clears CVR; of the keys and read-only fields all may be written back; ones in all of
-        // ICER and ICPR are how programs clear what there is.
-        CVR | CALIB | CPUID | ICER | ICPR => u32::MAX,
-        ISER | ISPR => INTERRUPTS,
-        IPR..=IPR_END => IPR_BITS,
-        ICSR => 0x9EC3_F1FF,
-        VTOR => VTOR_BITS,
-        AIRCR => 0xFFFF_8006,
-        SCR => SLEEPONEXIT | SLEEPDEEP | SEVONPEND,
-        CCR => CCR_VALUE,
-        SHPR2 => SHPR2_BITS,
-        SHPR3 => SHPR3_BITS,
-        SHCSR => 1 << 15,
-        _ => 0,
+        // Any value clears CVR; ones in all of ICER and ICPR are how programs clear what there is.
+        CVR | ICER | ICPR => 0,
+        _ => registers::lookup(address).map_or(value, |register| register.reserved(value)),
     }
 }
 
@@ -179,11 +165,11 @@ impl Core {
             CSR => self.systick.set_control(value),
             RVR => self.systick.set_reload(value),
             CVR => self.systick.clear_value(),
-            ISER => self.nvic.enabled |= value,
+            ISER => self.nvic.enabled |= value & INTERRUPTS,
             ICER => self.nvic.enabled &= !value,
             ISPR => {
                 let before = self.nvic.pending;
-                self.nvic.pending |= u64::from(value) << INTERRUPT;
+                self.nvic.pending |= u64::from(value & INTERRUPTS) << INTERRUPT;
                 if self.nvic.pending != before {
                     self.signal_pending();
                 }
@@ -194,7 +180,10 @@ impl Core {
                 self.nvic.sample(lines);
             }
             IPR..=IPR_END => {
-                self.nvic.set_priorities(INTERRUPT + (address - IPR) as u8, value, IPR_BITS);
+                let first = address - IPR;
+                // The chip lacks some of the interrupts.
+                let fields = registers::lookup(address).map_or(0, |register| register.writable);
+                self.nvic.set_priorities(INTERRUPT + first as u8, value, fields);
             }
             ICSR => self.write_icsr(value),
             VTOR => self.scs.vtor = value & VTOR_BITS,
@@ -222,16 +211,5 @@ impl Core {
                 self.pend(number);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_interrupts_are_those_of_the_vector_table() {
-        let numbers = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 20, 23, 25, 28, 29];
-        assert_eq!(INTERRUPTS, numbers.into_iter().fold(0, |bits, n| bits | 1 << n));
     }
 }

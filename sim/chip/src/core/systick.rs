@@ -16,9 +16,9 @@ const CLKSOURCE: u32 = 1 << 2;
 /// CSR: the count has reached zero since this was last read.
 const COUNTFLAG: u32 = 1 << 16;
 /// RVR and CVR: the bits there are.
-pub(super) const COUNT: u32 = 0x00FF_FFFF;
+const COUNT: u32 = 0x00FF_FFFF;
 /// CSR: the bits that can be written.
-pub(super) const CONTROL: u32 = ENABLE | TICKINT | CLKSOURCE;
+const CONTROL: u32 = ENABLE | TICKINT | CLKSOURCE;
 
 /// The timer's registers, as they are at one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -181,6 +181,9 @@ pub static PERIPHERALS: [&Peripheral; 25] = [
     &system::SCB,
 ];
 
+/// The interrupts that this chip has, bit `n` for interrupt `n`: its vector table.
+pub(crate) const INTERRUPTS: u32 = system::NVIC.registers[0].writable;
+
 /// Where the buses' peripherals are: two stretches, of so many blocks.
 const STRETCHES: [(u32, u32); 2] = [(0x4000_0000, 0x90), (0x5000_0000, 3)];
 /// Blocks in both.
@@ -349,6 +352,12 @@ mod tests {
             let register = lookup(system::RCC.base + gate.offset).unwrap();
             assert_ne!(register.writable & (1 << gate.bit), 0, "{} in {register}", p.name);
         }
+    }
+
+    #[test]
+    fn the_interrupts_are_those_of_the_vector_table() {
+        let numbers = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 20, 23, 25, 28, 29];
+        assert_eq!(INTERRUPTS, numbers.into_iter().fold(0, |bits, n| bits | 1 << n));
     }
 
     #[test]

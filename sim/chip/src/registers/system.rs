@@ -180,12 +180,12 @@ pub(super) static NVIC: Peripheral = block! { NVIC 0xe000_e100 None;
     0x180 ICPR rw 0 0x3290_beff 0
     0x300 IPR0 rw 0 0xc0c0_c0c0 0
     0x304 IPR1 rw 0 0xc0c0_c0c0 0
-    0x308 IPR2 rw 0 0xc0c0_c0c0 0
-    0x30c IPR3 rw 0 0xc0c0_c0c0 0
-    0x310 IPR4 rw 0 0xc0c0_c0c0 0
-    0x314 IPR5 rw 0 0xc0c0_c0c0 0
-    0x318 IPR6 rw 0 0xc0c0_c0c0 0
-    0x31c IPR7 rw 0 0xc0c0_c0c0 0
+    0x308 IPR2 rw 0 0xc0c0_c000 0
+    0x30c IPR3 rw 0 0xc000_c0c0 0
+    0x310 IPR4 ro 0 0 0
+    0x314 IPR5 rw 0 0xc000_00c0 0
+    0x318 IPR6 rw 0 0x0000_c000 0
+    0x31c IPR7 rw 0 0x0000_c0c0 0
 };
 
 pub(super) static SCB: Peripheral = block! { SCB 0xe000_ed00 None;

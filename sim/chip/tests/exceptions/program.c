@@ -145,28 +145,28 @@ __attribute__((section(".vectors"), used)) static void *const vectors[48] = {
     interrupt,  interrupt, interrupt, interrupt,  interrupt, interrupt, interrupt, interrupt,
 };
 
-/* Priorities: 20 and 21 low, 22 and 23 middle, 24 high, 25 highest; SVCall middle, SysTick low. */
+/* Priorities: 0 and 1 low, 2 and 3 middle, 4 high, 5 highest; SVCall middle, SysTick low. */
 static void priorities(void) {
-  NVIC_IPR(5) = 0x4040C0C0;
-  NVIC_IPR(6) = 0xC0C00000;
+  NVIC_IPR(0) = 0x4040C0C0;
+  NVIC_IPR(1) = 0xC0C00000;
   SHPR2 = 0x40000000;
   SHPR3 = 0x80C00000;
-  NVIC_ISER = 0x3F00000;
+  NVIC_ISER = 0x3F;
 }
 
 static void registers(void) {
-  NVIC_IPR(5) = 0xFFFFFFFF;
-  LOG(1, NVIC_IPR(5));
+  NVIC_IPR(0) = 0xFFFFFFFF;
+  LOG(1, NVIC_IPR(0));
   SHPR2 = 0xFFFFFFFF;
   SHPR3 = 0xFFFFFFFF;
   LOG(2, SHPR2);
   LOG(3, SHPR3 & 0xFFFF0000);
-  NVIC_ISER = 0x300000;
-  NVIC_ICER = 0x100000;
+  NVIC_ISER = 0x3;
+  NVIC_ICER = 0x1;
   LOG(4, NVIC_ISER);
   LOG(5, NVIC_ICER);
-  NVIC_ISPR = 0x1C00000;
-  NVIC_ICPR = 0x0800000;
+  NVIC_ISPR = 0x1C;
+  NVIC_ICPR = 0x8;
   LOG(6, NVIC_ISPR);
   LOG(7, ICSR & 0x0040003F);
   NVIC_ICPR = 0xFFFFFFFF;
@@ -179,27 +179,27 @@ static void registers(void) {
   LOG(13, REGISTER(0xE000ED0C));
 }
 
-static void pend_24(void) { PEND(24); LOG(20, NVIC_ISPR); }
-static void pend_20_23_24(void) { NVIC_ISPR = 0x1900000; barrier(); LOG(21, NVIC_ISPR); }
-static void pend_self_and_21(void) {
-  on_interrupt[20] = 0;
-  NVIC_ISPR = 0x300000;
+static void pend_4(void) { PEND(4); LOG(20, NVIC_ISPR); }
+static void pend_0_3_4(void) { NVIC_ISPR = 0x19; barrier(); LOG(21, NVIC_ISPR); }
+static void pend_self_and_1(void) {
+  on_interrupt[0] = 0;
+  NVIC_ISPR = 0x3;
   barrier();
   LOG(22, NVIC_ISPR);
 }
 static void pend_pendsv(void) { ICSR = PENDSVSET; barrier(); LOG(23, ICSR & PENDSVSET); }
 
 static void nesting(void) {
-  on_interrupt[20] = pend_24;
-  PEND(20);
+  on_interrupt[0] = pend_4;
+  PEND(0);
   /* Two levels deep, and what is lower waits. */
-  on_interrupt[20] = pend_24;
-  on_interrupt[22] = pend_20_23_24;
-  on_interrupt[23] = pend_24;
-  PEND(22);
-  on_interrupt[20] = pend_self_and_21;
-  on_interrupt[22] = 0;
-  PEND(20);
+  on_interrupt[0] = pend_4;
+  on_interrupt[2] = pend_0_3_4;
+  on_interrupt[3] = pend_4;
+  PEND(2);
+  on_interrupt[0] = pend_self_and_1;
+  on_interrupt[2] = 0;
+  PEND(0);
   LOG(30, NVIC_ISPR);
   memset((void *)on_interrupt, 0, sizeof on_interrupt);
 }
@@ -207,7 +207,7 @@ static void nesting(void) {
 static void order(void) {
   /* Of equal priority the lower number comes first, of unequal the more urgent. */
   __asm volatile("cpsid i");
-  NVIC_ISPR = 0x3F00000;
+  NVIC_ISPR = 0x3F;
   barrier();
   LOG(31, ICSR & 0x0047F03F);
   __asm volatile("cpsie i\n isb");
@@ -215,16 +215,16 @@ static void order(void) {
   /* PendSV and SysTick with interrupts. */
   __asm volatile("cpsid i");
   ICSR = PENDSVSET | PENDSTSET;
-  NVIC_ISPR = 0x0500000;
+  NVIC_ISPR = 0x5;
   __asm volatile("cpsie i\n isb");
   /* Withdrawn before it is taken. */
   __asm volatile("cpsid i");
   ICSR = PENDSVSET;
   ICSR = PENDSVCLR;
   __asm volatile("cpsie i\n isb");
-  on_interrupt[22] = pend_pendsv;
-  PEND(22);
-  on_interrupt[22] = 0;
+  on_interrupt[2] = pend_pendsv;
+  PEND(2);
+  on_interrupt[2] = 0;
   ICSR = NMIPENDSET;
   barrier();
   LOG(33, 0);
@@ -237,7 +237,7 @@ static void order(void) {
     r0_;                                                                                       \
   })
 
-static void svc_in_20(void) { LOG(40, SVC(3, 100)); }
+static void svc_in_0(void) { LOG(40, SVC(3, 100)); }
 static void svcs(void) {
   LOG(41, SVC(7, 1000));
   /* With the stack not aligned to 8 bytes. */
@@ -245,9 +245,9 @@ static void svcs(void) {
   __asm volatile("sub sp, #4\n svc 9\n add sp, #4" : "+r"(r0)::"memory", "cc");
   LOG(42, r0);
   /* SVCall preempts a low interrupt. */
-  on_interrupt[20] = svc_in_20;
-  PEND(20);
-  on_interrupt[20] = 0;
+  on_interrupt[0] = svc_in_0;
+  PEND(0);
+  on_interrupt[0] = 0;
   /* Registers survive an exception, R4 to R12 too, and so do the flags. */
   uint32_t sum;
   __asm volatile(
@@ -340,7 +340,7 @@ static void sleeping(void) {
   on_systick = 0;
   /* WFI ends with PRIMASK set, and the handler runs when it is cleared. */
   __asm volatile("cpsid i");
-  PEND(23);
+  PEND(3);
   __asm volatile("wfi");
   LOG(62, NVIC_ISPR);
   __asm volatile("cpsie i\n isb");
@@ -348,16 +348,16 @@ static void sleeping(void) {
   /* The event register: SEV, an exception, an interrupt that is only pending. */
   __asm volatile("sev\n wfe");
   LOG(64, 0);
-  PEND(21);
+  PEND(1);
   __asm volatile("wfe");
   LOG(65, 0);
-  NVIC_ICER = 1u << 22;
+  NVIC_ICER = 1u << 2;
   SCR = 0x10;
-  PEND(22);
+  PEND(2);
   __asm volatile("wfe");
   SCR = 0;
   LOG(66, NVIC_ISPR);
-  NVIC_ICPR = 1u << 22;
+  NVIC_ICPR = 1u << 2;
   /* COUNTFLAG is set by the count and cleared by reading. */
   SYST_RVR = 500;
   SYST_CVR = 0;
@@ -368,11 +368,11 @@ static void sleeping(void) {
   LOG(67, SYST_CSR & 1u << 16);
 }
 
-static void fault_in_25(void) {
+static void fault_in_5(void) {
   __asm volatile("ldr r0, =0x20000001\n ldr r0, [r0]" ::: "r0", "memory");
   LOG(70, ipsr());
 }
-static void svc_in_24(void) {
+static void svc_in_4(void) {
   register uint32_t r0 __asm("r0") = 77;
   __asm volatile("ldr r1, =1f\n ldr r2, =resume\n str r1, [r2]\n svc 1\n 1: nop" : "+r"(r0)::"r1", "r2", "memory");
   LOG(71, r0);
@@ -393,13 +393,13 @@ static void faults(void) {
                  "r0", "r1", "r2", "r3", "r12", "lr", "memory", "cc");
   LOG(74, 0);
   /* In a handler, on top of it. */
-  on_interrupt[25] = fault_in_25;
-  PEND(25);
-  on_interrupt[24] = svc_in_24;
-  PEND(24);
+  on_interrupt[5] = fault_in_5;
+  PEND(5);
+  on_interrupt[4] = svc_in_4;
+  PEND(4);
   /* SVC with PRIMASK set. */
   __asm volatile("cpsid i");
-  svc_in_24();
+  svc_in_4();
   __asm volatile("cpsie i");
 }
 
