@@ -39,9 +39,9 @@ enum Lock {
 
 /// What a write came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct Change {
     /// What the pins do may have changed.
-    pub(crate) changed: bool,
+    pub(crate) pins: bool,
     /// Something locked was to change.
     pub(crate) refused: bool,
 }
@@ -211,7 +211,7 @@ impl Gpio {
     }
 
     /// A write.
-    pub(crate) fn write(&mut self, offset: u32, value: u32) -> Written {
+    pub(crate) fn write(&mut self, offset: u32, value: u32) -> Change {
         let before = (self.moder, self.otyper, self.pupdr, self.odr);
         let locked = match self.lock {
             Lock::Locked(pins) => pins,
@@ -242,7 +242,7 @@ impl Gpio {
         if changed {
             self.settle();
         }
-        Written { changed, refused }
+        Change { pins: changed, refused }
     }
 
     fn lock_step(&mut self, value: u32) {

@@ -9,6 +9,8 @@
 //! the LSI tick that is under way; a change of the prescaler keeps the count. Left out: freezing by the
 //! debugger.
 
+use crate::late::Late;
+
 /// Ticks until a written value arrives.
 const SYNCHRONISATION: u64 = 5;
 
@@ -22,45 +24,9 @@ const RELOAD: u32 = 0xAAAA;
 const UNLOCK: u32 = 0x5555;
 const START: u32 = 0xCCCC;
 
-/// A register whose value arrives late.
-#[derive(Clone, Copy, Debug)]
-struct Late {
-    written: u32,
-    active: u32,
-    arrives: Option<u64>,
-}
-
-impl Late {
-    const fn new(value: u32) -> Self {
-        Self { written: value, active: value, arrives: None }
-    }
-
-    /// Tells whether it was taken.
-    const fn write(&mut self, value: u32, tick: u64) -> bool {
-        if self.arrives.is_some() {
-            return false;
-        }
-        self.written = value;
-        self.arrives = Some(tick.saturating_add(SYNCHRONISATION));
-        true
-    }
-
-    /// Whether it arrives by `tick`; tells when.
-    const fn arrive(&mut self, tick: u64) -> Option<u64> {
-        match self.arrives {
-            Some(at) if at <= tick => {
-                self.arrives = None;
-                self.active = self.written;
-                Some(at)
-            }
-            Some(_) | None => None,
-        }
-    }
-}
-
 /// What a write came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum Effect {
     /// It took effect, or will.
     Taken,
     /// The watchdog was locked, or busy with the value before.
@@ -169,35 +135,39 @@ impl Watchdog {
     }
 
     /// A write at an LSI tick, to which it has advanced.
-    pub(crate) const fn write(&mut self, offset: u32, value: u32, tick: u64) -> Written {
+    pub(crate) const fn write(&mut self, offset: u32, value: u32, tick: u64) -> Effect {
         if offset == KR {
             return self.key(value, tick);
         }
-        let taken = self.unlocked
-            && match offset {
-                PR => self.pr.write(value, tick),
-                RLR => self.rlr.write(value, tick),
-                WINR => self.winr.write(value, tick),
-                _ => false,
-            };
-        if taken { Written::Taken } else { Written::Refused }
+        let late = match offset {
+            PR => &mut self.pr,
+            RLR => &mut self.rlr,
+            WINR => &mut self.winr,
+            // SR is read only.
+            _ => return Effect::Refused,
+        };
+        if !self.unlocked || late.arrives.is_some() {
+            return Effect::Refused;
+        }
+        late.write(value, tick.saturating_add(SYNCHRONISATION));
+        Effect::Taken
     }
 
-    const fn key(&mut self, key: u32, tick: u64) -> Written {
+    const fn key(&mut self, key: u32, tick: u64) -> Effect {
         self.unlocked = key == UNLOCK;
         match key {
             START if !self.started => {
                 self.start(tick);
-                Written::Started
+                Effect::Started
             }
             RELOAD if self.started => {
                 if self.count_at(tick) > self.winr.active {
-                    return Written::Bites;
+                    return Effect::Bites;
                 }
                 self.reload(tick);
-                Written::Taken
+                Effect::Taken
             }
-            _ => Written::Taken,
+            _ => Effect::Taken,
         }
     }
 }
@@ -210,7 +180,7 @@ mod tests {
     fn it_bites_after_its_time_out() {
         let mut dog = Watchdog::new();
         assert_eq!(dog.bites_at(), u64::MAX);
-        assert_eq!(dog.write(KR, START, 100), Written::Started);
+        assert_eq!(dog.write(KR, START, 100), Effect::Started);
         assert_eq!(dog.bites_at(), 100 + 4096 * 4);
         dog.write(KR, RELOAD, 1_000);
         assert_eq!(dog.bites_at(), 1_000 + 4096 * 4);
@@ -220,11 +190,11 @@ mod tests {
     fn values_need_the_key_and_arrive_late() {
         let mut dog = Watchdog::new();
         dog.write(KR, START, 0);
-        assert_eq!(dog.write(PR, 3, 0), Written::Refused);
+        assert_eq!(dog.write(PR, 3, 0), Effect::Refused);
         dog.write(KR, UNLOCK, 0);
-        assert_eq!(dog.write(PR, 3, 0), Written::Taken);
-        assert_eq!(dog.write(PR, 4, 1), Written::Refused, "busy");
-        assert_eq!(dog.write(RLR, 99, 1), Written::Taken);
+        assert_eq!(dog.write(PR, 3, 0), Effect::Taken);
+        assert_eq!(dog.write(PR, 4, 1), Effect::Refused, "busy");
+        assert_eq!(dog.write(RLR, 99, 1), Effect::Taken);
         assert_eq!(dog.read(SR), (0b11, 5));
         dog.advance(5);
         assert_eq!(dog.read(SR), (0b10, 6));
@@ -232,7 +202,7 @@ mod tests {
         assert_eq!(dog.read(SR), (0, u64::MAX));
         dog.write(KR, RELOAD, 10);
         assert_eq!(dog.bites_at(), 10 + 100 * 32);
-        assert_eq!(dog.write(PR, 0, 11), Written::Refused, "any other key locks");
+        assert_eq!(dog.write(PR, 0, 11), Effect::Refused, "any other key locks");
     }
 
     #[test]
@@ -254,7 +224,7 @@ mod tests {
         dog.write(WINR, 0x800, 0);
         dog.advance(5);
         assert_eq!(dog.bites_at(), 5 + 4096 * 4, "the window's arrival reloads");
-        assert_eq!(dog.write(KR, RELOAD, 100), Written::Bites);
-        assert_eq!(dog.write(KR, RELOAD, 5 + 4 * 0x7FF), Written::Taken);
+        assert_eq!(dog.write(KR, RELOAD, 100), Effect::Bites);
+        assert_eq!(dog.write(KR, RELOAD, 5 + 4 * 0x7FF), Effect::Taken);
     }
 }

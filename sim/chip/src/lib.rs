@@ -11,6 +11,7 @@ pub mod core;
 mod exti;
 mod gpio;
 mod iwdg;
+mod late;
 mod lptim;
 pub mod memory;
 pub mod nvm;

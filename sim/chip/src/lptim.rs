@@ -9,6 +9,8 @@
 //! of its register, and is told by ARROK or CMPOK; the counter starts two ticks after it is told to
 //! (recollection). Left out, and told: external clock and triggers, encoder, time-out mode, the output.
 
+use crate::late::{Late, Written};
+
 const ISR: u32 = 0x00;
 const ICR: u32 = 0x04;
 const IER: u32 = 0x08;
@@ -39,15 +41,6 @@ const SYNCHRONISATION: u64 = 3;
 /// Kernel ticks until the counter starts.
 const START: u64 = 2;
 
-/// What a write came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// Bits that ask for what is left out.
-    pub(crate) unmodelled: u32,
-    /// It is not writable in this state.
-    pub(crate) refused: bool,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counting {
     No,
@@ -55,46 +48,48 @@ enum Counting {
     On,
 }
 
-/// A register that its value reaches late.
+/// A limit of the counter: its value arrives late, and may then wait for the end of a period.
 #[derive(Clone, Copy, Debug)]
-struct Late {
-    written: u32,
+struct Limit {
+    late: Late,
+    /// What the counter is compared with.
     active: u32,
-    /// The tick at which what was written arrives.
-    arrives: Option<u64>,
-    /// It has arrived and waits for the end of the period.
+    /// What has arrived waits for the end of the period.
     waits: bool,
 }
 
-impl Late {
+impl Limit {
     const fn new(value: u32) -> Self {
-        Self { written: value, active: value, arrives: None, waits: false }
+        Self { late: Late::new(value), active: value, waits: false }
     }
 
     const fn write(&mut self, value: u32, tick: u64) {
-        self.written = value;
-        self.arrives = Some(tick.saturating_add(SYNCHRONISATION));
+        self.late.write(value, tick.saturating_add(SYNCHRONISATION));
     }
 
     /// Whether it arrives by `tick`.
     const fn arrive(&mut self, tick: u64, at_once: bool) -> bool {
-        match self.arrives {
-            Some(at) if at <= tick => {
-                self.arrives = None;
-                self.waits = !at_once;
-                if at_once {
-                    self.active = self.written;
-                }
-                true
+        let arrived = self.late.arrive(tick).is_some();
+        if arrived {
+            self.waits = !at_once;
+            if at_once {
+                self.active = self.late.active;
             }
-            Some(_) | None => false,
         }
+        arrived
     }
 
     const fn period_ends(&mut self) {
         if self.waits {
-            self.active = self.written;
+            self.active = self.late.active;
             self.waits = false;
+        }
+    }
+
+    /// The clock that is at `tick` now was another one, which was at `before`.
+    const fn change_clock(&mut self, before: u64, tick: u64) {
+        if let Some(at) = self.late.arrives {
+            self.late.arrives = Some(tick.saturating_add(at.saturating_sub(before)));
         }
     }
 }
@@ -107,8 +102,8 @@ pub(crate) struct LowPowerTimer {
     cfgr: u32,
     enabled: bool,
     counting: Counting,
-    cmp: Late,
-    arr: Late,
+    cmp: Limit,
+    arr: Limit,
     count: u32,
     /// The kernel tick at which the counter became that; may lie ahead as it starts.
     anchor: u64,
@@ -122,8 +117,8 @@ impl LowPowerTimer {
             cfgr: 0,
             enabled: false,
             counting: Counting::No,
-            cmp: Late::new(0),
-            arr: Late::new(1),
+            cmp: Limit::new(0),
+            arr: Limit::new(1),
             count: 0,
             anchor: 0,
         }
@@ -142,12 +137,8 @@ impl LowPowerTimer {
     pub(crate) const fn change_clock(&mut self, before: u64, tick: u64) {
         self.advance(before);
         self.anchor = tick.wrapping_add(self.anchor.wrapping_sub(before));
-        if let Some(at) = self.cmp.arrives {
-            self.cmp.arrives = Some(tick.saturating_add(at.saturating_sub(before)));
-        }
-        if let Some(at) = self.arr.arrives {
-            self.arr.arrives = Some(tick.saturating_add(at.saturating_sub(before)));
-        }
+        self.cmp.change_clock(before, tick);
+        self.arr.change_clock(before, tick);
         if self.anchor > tick {
             // A rest of a tick of the old clock means nothing to the new one.
             self.anchor = tick;
@@ -211,11 +202,11 @@ impl LowPowerTimer {
     /// Counts up to a kernel tick.
     pub(crate) const fn advance(&mut self, tick: u64) {
         loop {
-            let cmp = match self.cmp.arrives {
+            let cmp = match self.cmp.late.arrives {
                 Some(at) => at,
                 None => u64::MAX,
             };
-            let arr = match self.arr.arrives {
+            let arr = match self.arr.late.arrives {
                 Some(at) => at,
                 None => u64::MAX,
             };
@@ -243,7 +234,7 @@ impl LowPowerTimer {
     /// The next kernel tick at which one of `flags` may rise; it has advanced to the present.
     fn next_of(&self, flags: u32) -> u64 {
         // Whatever arrives changes what the counter will match.
-        let arrives = self.cmp.arrives.into_iter().chain(self.arr.arrives).min();
+        let arrives = self.cmp.late.arrives.into_iter().chain(self.arr.late.arrives).min();
         let mut next = arrives.unwrap_or(u64::MAX);
         if self.runs() {
             let mut ticks = u64::MAX;
@@ -275,8 +266,8 @@ impl LowPowerTimer {
             CFGR => (self.cfgr, u64::MAX),
             // The start bits clear themselves.
             CR => (self.enabled.into(), u64::MAX),
-            CMP => (self.cmp.written, u64::MAX),
-            ARR => (self.arr.written, u64::MAX),
+            CMP => (self.cmp.late.written, u64::MAX),
+            ARR => (self.arr.late.written, u64::MAX),
             CNT if self.runs() => {
                 (self.count, self.anchor.saturating_add(self.period()).min(self.next_of(0)))
             }
@@ -421,6 +412,18 @@ mod tests {
         assert_eq!(timer.read(CNT).0, 0);
         timer.advance(12 + 10 + 99);
         assert_eq!(timer.read(CNT).0, 99);
+    }
+
+    #[test]
+    fn what_has_not_arrived_waits_for_the_period_after() {
+        let mut timer = running(9, 4, PRELOAD);
+        timer.write(ARR, 99, 12);
+        timer.advance(20);
+        timer.write(ARR, 49, 20);
+        timer.advance(12 + 10 + 99);
+        assert_eq!(timer.read(CNT).0, 99);
+        timer.advance(12 + 10 + 100 + 50);
+        assert_eq!(timer.read(CNT).0, 0);
     }
 
     #[test]

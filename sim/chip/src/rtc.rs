@@ -10,6 +10,8 @@
 //! moment: the shadow registers' lock is left out. Left out, and told: alarms, time stamp, tampers,
 //! calibration, shifts, the 12-hour format, daylight saving, outputs.
 
+use crate::late::Written;
+
 const TR: u32 = 0x00;
 const DR: u32 = 0x04;
 const CR: u32 = 0x08;
@@ -43,15 +45,6 @@ const KEYS: [u32; 2] = [0xCA, 0x53];
 /// Ticks that a flag takes to cross into or out of the RTC's clock domain.
 const SYNCHRONISATION: u64 = 2;
 const SECONDS_OF_A_DAY: u64 = 86_400;
-
-/// What a write came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// Bits that ask for what is left out.
-    pub(crate) unmodelled: u32,
-    /// It is protected, or not writable in this state.
-    pub(crate) refused: bool,
-}
 
 /// The write protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

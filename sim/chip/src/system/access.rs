@@ -6,7 +6,7 @@
 use super::System;
 use crate::bus::{Bus, BusFault, Read, Width};
 use crate::chip::ResetCause;
-use crate::iwdg::Written;
+use crate::iwdg::Effect;
 use crate::lptim::LowPowerTimer;
 use crate::memory::{FLASH, FLASH_BYTES};
 use crate::nvm::{self, EEPROM, EEPROM_BYTES, Request};
@@ -296,7 +296,7 @@ impl System {
                 if written.refused {
                     self.note(Finding::Refused, register.address, 0);
                 }
-                if !written.changed {
+                if !written.pins {
                     return Ok(());
                 }
                 self.pins_changed = true;
@@ -416,10 +416,10 @@ impl System {
                 let tick = self.rcc.lsi_ticks.ticks_at(now);
                 self.iwdg.advance(tick);
                 match self.iwdg.write(offset, value, tick) {
-                    Written::Taken => {}
-                    Written::Refused => refused = true,
-                    Written::Started => self.rcc.force_lsi(now, &self.timing),
-                    Written::Bites => self.request_reset(ResetCause::Watchdog),
+                    Effect::Taken => {}
+                    Effect::Refused => refused = true,
+                    Effect::Started => self.rcc.force_lsi(now, &self.timing),
+                    Effect::Bites => self.request_reset(ResetCause::Watchdog),
                 }
             }
             Modelled::Rtc => {
