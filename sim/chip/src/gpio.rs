@@ -132,6 +132,11 @@ impl Gpio {
         self.settle();
     }
 
+    /// Pins that the outside drives high.
+    pub(crate) const fn driven_high(&self) -> u16 {
+        self.outside_high
+    }
+
     /// Derives modes and levels from what the registers and the outside say.
     fn settle(&mut self) {
         let (low, high) = (even_bits(self.moder), even_bits(self.moder >> 1));

@@ -18,6 +18,8 @@ pub const FLASH: u32 = 0x0800_0000;
 pub const RAM: u32 = 0x2000_0000;
 /// Where the system memory (the boot loader) is. It is the bus that answers there.
 pub const SYSTEM_MEMORY: u32 = 0x1FF0_0000;
+/// Bytes of system memory.
+pub const SYSTEM_MEMORY_BYTES: usize = 4 << 10;
 
 /// What is visible at address zero (SYSCFG_CFGR1.MEM_MODE).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,20 @@ pub enum AtZero {
     SystemMemory,
     /// The RAM.
     Ram,
+}
+
+impl AtZero {
+    /// The address that is meant: what is seen at zero is somewhere else. Beyond the end of what is seen
+    /// there, nothing is.
+    #[must_use]
+    pub const fn resolve(self, address: u32) -> u32 {
+        let (base, bytes) = match self {
+            Self::Flash => (FLASH, FLASH_BYTES),
+            Self::SystemMemory => (SYSTEM_MEMORY, SYSTEM_MEMORY_BYTES),
+            Self::Ram => (RAM, RAM_BYTES),
+        };
+        if (address as usize) < bytes { base + address } else { address }
+    }
 }
 
 /// The value of this width at an offset of a memory, little-endian; none if it is not all inside.
@@ -89,6 +105,25 @@ impl Memory {
                 None => 0,
             };
             std::sync::Arc::make_mut(&mut self.code)[index] = decode(first, second);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_zero_a_memory_is_seen_up_to_its_end() {
+        for (at_zero, base, bytes) in [
+            (AtZero::Flash, FLASH, 0x4000),
+            (AtZero::SystemMemory, SYSTEM_MEMORY, 0x1000),
+            (AtZero::Ram, RAM, 0x800),
+        ] {
+            assert_eq!(at_zero.resolve(0), base);
+            assert_eq!(at_zero.resolve(bytes - 1), base + bytes - 1);
+            assert_eq!(at_zero.resolve(bytes), bytes);
+            assert_eq!(at_zero.resolve(FLASH + 4), FLASH + 4);
         }
     }
 }

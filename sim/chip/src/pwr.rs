@@ -1,6 +1,7 @@
 //! PWR: regulator, low-power modes, wake-up flags, the programmable voltage detector.
 //!
-//! After RM0377, "Power control", by way of ST's header and HAL sources. The regulator's ranges and
+//! After RM0377, "Power control", by way of ST's header and HAL sources. A wake-up pin raises WUF when it
+//! ends Standby, or is enabled while it is high; edges while the core's clock runs or in Stop do not. The regulator's ranges and
 //! low-power modes have no effect but their flags: whether the program keeps to what frequency a range
 //! allows is not looked at. The detector compares with 1.9 to 3.1 V in steps of 0.2 V, and 0.1 V more on
 //! the way up. Left out, and told: the detector's external input, which no pin of the small packages
@@ -83,6 +84,11 @@ impl Pwr {
         self.sbf = true;
     }
 
+    /// Whether the regulator is set to range 3, the lowest.
+    pub(crate) const fn in_range_3(&self) -> bool {
+        self.cr & VOS == VOS
+    }
+
     pub(crate) const fn deep_sleep(&self) -> DeepSleep {
         if self.cr & PDDS != 0 { DeepSleep::Standby } else { DeepSleep::Stop }
     }
@@ -90,6 +96,14 @@ impl Pwr {
     /// Whether a wake-up flag is up, which ends Standby at once.
     pub(crate) const fn has_wake_up_flag(&self) -> bool {
         self.wuf
+    }
+
+    /// The wake-up pins at their levels, as one of them may just have been enabled: one that is high
+    /// already is an event.
+    pub(crate) const fn look_at_pins(&mut self, before: u32, high: u32) {
+        if self.wake_up_pins() & !before & high != 0 {
+            self.wuf = true;
+        }
     }
 
     /// The wake-up pins that are enabled: bit 0 is PA0, bit 2 is PA2. The second is not on this die.

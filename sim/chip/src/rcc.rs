@@ -10,8 +10,9 @@
 //! - A clock gate shuts the registers off at the next access, and stops TIM2 and TIM21; other
 //!   peripherals go on inside. A reset bit acts as it rises, and does not hold in reset. The gates in
 //!   Sleep (the xxSMENR registers) are kept and have no effect, which is told.
-//! - MCO and the clock security systems are left out, which is told as the crystals are; limits of
-//!   frequency are left out.
+//! - MCO and the clock security systems are left out, which is told as the crystals and what is to run on
+//!   them are; limits of frequency are left out. SW set to a clock that is off is told as refused; the
+//!   switch comes when that clock does.
 
 mod oscillator;
 
@@ -96,6 +97,9 @@ const RESET_FLAGS: u32 =
 const HSI16CAL: u32 = 0xFF;
 const MSICAL: u32 = 0xFF << 16;
 
+/// CCIPR.
+const LPTIM1SEL: u32 = 0b11 << 18;
+
 /// RTCSEL: the LSI.
 const RTC_ON_LSI: u32 = 0b10 << 16;
 
@@ -134,6 +138,18 @@ pub(crate) enum KernelClock {
     Hsi16,
     /// The crystal, which is not there.
     Lse,
+}
+
+impl KernelClock {
+    /// What LPTIM1SEL asks for.
+    const fn chosen(ccipr: u32) -> Self {
+        match (ccipr & LPTIM1SEL) >> 18 {
+            0 => Self::Apb,
+            1 => Self::Lsi,
+            2 => Self::Hsi16,
+            3.. => Self::Lse,
+        }
+    }
 }
 
 /// The clock control.
@@ -300,12 +316,7 @@ impl Rcc {
     }
 
     pub(crate) const fn kernel_clock(&self) -> KernelClock {
-        match self.ccipr >> 18 & 0b11 {
-            0 => KernelClock::Apb,
-            1 => KernelClock::Lsi,
-            2 => KernelClock::Hsi16,
-            3.. => KernelClock::Lse,
-        }
+        KernelClock::chosen(self.ccipr)
     }
 
     /// Whether the RTC has its clock, which is the LSI or none.
@@ -411,6 +422,17 @@ impl Rcc {
         }
     }
 
+    /// Whether a switch to this source would wait for what has not been switched on, or never locks.
+    fn waits_in_vain(&self, source: Source) -> bool {
+        match source {
+            Source::Msi => !self.msi.is_on(),
+            Source::Hsi16 => !self.hsi16.is_on(),
+            // Told as what is left out.
+            Source::Hse => false,
+            Source::Pll => !self.pll.is_on() || self.pll == Oscillator::Starting(Time::NEVER),
+        }
+    }
+
     /// When something of its own happens next.
     pub(crate) fn next_event(&self) -> Time {
         let all = [self.msi, self.hsi16, self.pll, self.lsi];
@@ -464,7 +486,10 @@ impl Rcc {
             CFGR => {
                 let keep = if self.pll.is_on() { PLL_FACTORS } else { 0 };
                 let old = self.core_frequency();
-                let refused = (self.cfgr ^ value) & keep;
+                let mut refused = (self.cfgr ^ value) & keep;
+                if self.waits_in_vain(Source::wanted(value)) {
+                    refused |= SW;
+                }
                 self.cfgr = self.cfgr & keep | value & !keep & !SWS;
                 self.switch_source(now);
                 if self.core_frequency() != old && self.core.is_running() {
@@ -532,12 +557,20 @@ impl Rcc {
     }
 }
 
-/// The bits of a write that ask for a crystal, its security system or an output of a clock.
+/// The bits of a write that ask for a crystal or for something to run on it, its security system or an
+/// output of a clock.
 pub(crate) const fn unmodelled(offset: u32, value: u32) -> u32 {
     match offset {
         CR => value & (HSI16OUTEN | HSEON | HSEBYP),
-        CFGR => value & MCOSEL,
-        CSR => value & (LSEON | LSEBYP | CSSLSEON),
+        CFGR => {
+            let hse = if matches!(Source::wanted(value), Source::Hse) { SW } else { 0 };
+            value & MCOSEL | hse
+        }
+        CSR => {
+            let select = if value & RTCSEL == RTC_ON_LSI { 0 } else { value & RTCSEL };
+            value & (LSEON | LSEBYP | CSSLSEON) | select
+        }
+        CCIPR if matches!(KernelClock::chosen(value), KernelClock::Lse) => LPTIM1SEL,
         _ => 0,
     }
 }

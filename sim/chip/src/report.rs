@@ -22,6 +22,9 @@ pub enum Finding {
     Unclocked,
     /// A register was accessed in a width that it does not take.
     Width,
+    /// EEPROM or flash was written in voltage range 3. No statement of ST's was found that allows it or
+    /// forbids it: done here, and doubtful.
+    LowestRange,
     /// Something was written that was locked, read-only or not writable in this state.
     Refused,
     /// A peripheral has no register at this address: reads as zero, writes are lost.
@@ -39,6 +42,7 @@ impl fmt::Display for Finding {
             Self::ReservedBits => "written with reserved bits",
             Self::Unclocked => "accessed without its clock",
             Self::Width => "accessed in a width that it does not take",
+            Self::LowestRange => "written in voltage range 3, which is doubtful",
             Self::Refused => "written where it cannot be",
             Self::NoRegister => "accessed, but not a register",
             Self::Nothing => "accessed, but nothing is there",

@@ -23,7 +23,7 @@ mod types;
 
 use crate::bus::Width;
 use crate::core::{Core, Debugger, Depth, Nvm, Register, Skipping};
-use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY, value_at};
+use crate::memory::{AtZero, FLASH, Memory, RAM, value_at};
 use crate::nvm::{EEPROM_BYTES, NvmOperation, Tear};
 use crate::options::OptionBytes;
 use crate::pin::{Drive, Pin, PinState};
@@ -81,8 +81,6 @@ pub struct Chip {
     lockup_told: bool,
     /// The core waits for the NVM.
     stalled: bool,
-    /// Wake-up pins that are driven high from outside: bit 0 is PA0, bit 2 is PA2.
-    wake_up_pins: u32,
 }
 
 impl Chip {
@@ -108,7 +106,6 @@ impl Chip {
             supply: 3_300,
             lockup_told: false,
             stalled: false,
-            wake_up_pins: 0,
         };
         chip.lose_ram();
         chip
@@ -233,21 +230,10 @@ impl Chip {
     /// What the outside does to a pin from `now` on. The chip has been run to `now` before.
     pub fn set_input(&mut self, now: Time, pin: Pin, drive: Drive) {
         self.pass(now);
+        let before = self.system.wake_up_pins();
         self.system.set_input(pin, drive);
         self.send_events();
-        let bit = if pin == Pin::PA0 {
-            1
-        } else if pin == Pin::PA2 {
-            1 << 2
-        } else {
-            return;
-        };
-        let before = self.wake_up_pins;
-        self.wake_up_pins = match drive {
-            Drive::High => before | bit,
-            Drive::Low | Drive::Floating => before & !bit,
-        };
-        let rose = self.wake_up_pins & !before;
+        let rose = self.system.wake_up_pins() & !before;
         if self.state == State::Standby && rose & self.system.pwr.wake_up_pins() != 0 {
             self.enter_reset(now, ResetCause::StandbyExit, self.tear);
         }
@@ -386,16 +372,7 @@ impl Chip {
     /// whether or not a clock is off; `None` where nothing is.
     #[must_use]
     pub fn peek(&self, address: u32) -> Option<u32> {
-        let address = if address >> 20 == 0 {
-            address
-                + match self.memory.at_zero {
-                    AtZero::Flash => FLASH,
-                    AtZero::SystemMemory => SYSTEM_MEMORY,
-                    AtZero::Ram => RAM,
-                }
-        } else {
-            address
-        };
+        let address = self.memory.at_zero.resolve(address);
         if address >> 28 == 0xE {
             return self.core.peek(address);
         }

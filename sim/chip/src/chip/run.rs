@@ -219,6 +219,9 @@ impl Chip {
             match self.system.nvm.begin(request, flash, &options, now, &timing) {
                 Begun::Running => {
                     self.usage.nvm_operations += 1;
+                    if self.system.pwr.in_range_3() {
+                        self.system.note(Finding::LowestRange, request.address, 0);
+                    }
                     self.core.set_nvm(Nvm::Busy);
                     self.tell(until, Stopped::NvmBegan);
                 }

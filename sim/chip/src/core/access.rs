@@ -7,7 +7,7 @@ use super::exception::FaultCause;
 use super::scs::reserved_bits;
 use super::{Core, Exit, Nvm};
 use crate::bus::{Bus, Width};
-use crate::memory::{AtZero, FLASH, Memory, RAM, SYSTEM_MEMORY, value_at};
+use crate::memory::{FLASH, Memory, RAM, value_at};
 
 /// Why an access did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +20,6 @@ pub(super) enum Miss {
 
 /// Where the private peripherals of the core are.
 const PRIVATE: std::ops::RangeInclusive<u32> = 0xE000_0000..=0xE00F_FFFF;
-
-/// The address that is meant: what is seen at zero is somewhere else.
-fn resolve(at_zero: AtZero, address: u32) -> u32 {
-    if address >> 20 != 0 {
-        return address;
-    }
-    address
-        + match at_zero {
-            AtZero::Flash => FLASH,
-            AtZero::SystemMemory => SYSTEM_MEMORY,
-            AtZero::Ram => RAM,
-        }
-}
 
 /// Whether the NVM answers at this address: flash, EEPROM, system memory, option bytes.
 const fn in_nvm(address: u32) -> bool {
@@ -56,7 +43,7 @@ impl Core {
         if PRIVATE.contains(&address) {
             return self.scs_read(address, width).ok_or(Miss::Fault);
         }
-        let address = resolve(memory.at_zero, address);
+        let address = memory.at_zero.resolve(address);
         if let Some(value) = value_at(&memory.ram[..], address.wrapping_sub(RAM), width) {
             return Ok(value);
         }
@@ -94,7 +81,7 @@ impl Core {
             }
             return Ok(());
         }
-        let address = resolve(memory.at_zero, address);
+        let address = memory.at_zero.resolve(address);
         let at = address.wrapping_sub(RAM) as usize;
         let length = width.bytes() as usize;
         if let Some(bytes) = at.checked_add(length).and_then(|end| memory.ram.get_mut(at..end)) {
@@ -231,7 +218,7 @@ impl Core {
     fn would_stall(&self, memory: &Memory, address: u32, list: u16) -> bool {
         let last = address.wrapping_add((list.count_ones() * 4).saturating_sub(1));
         self.nvm == Nvm::Busy
-            && (in_nvm(resolve(memory.at_zero, address)) || in_nvm(resolve(memory.at_zero, last)))
+            && (in_nvm(memory.at_zero.resolve(address)) || in_nvm(memory.at_zero.resolve(last)))
     }
 
     /// LDM or POP that was not in line; `None` after a fault or stall.

@@ -8,7 +8,7 @@ use crate::bus::{Bus, BusFault, Read, Width};
 use crate::chip::ResetCause;
 use crate::iwdg::Effect;
 use crate::lptim::LowPowerTimer;
-use crate::memory::{FLASH, FLASH_BYTES};
+use crate::memory::{self, FLASH, FLASH_BYTES};
 use crate::nvm::{self, EEPROM, EEPROM_BYTES, Request};
 use crate::options::OPTIONS;
 use crate::rcc;
@@ -22,7 +22,8 @@ const COMPARATORS: std::ops::RangeInclusive<u32> = 0x18..=0x1F;
 /// Where the AHB's peripherals begin; below are the APB's.
 const AHB: u32 = 0x4002_0000;
 /// The system memory: a boot loader that is not there and reads as zero.
-const SYSTEM_MEMORY: std::ops::Range<u32> = 0x1FF0_0000..0x1FF0_1000;
+const SYSTEM_MEMORY: std::ops::Range<u32> =
+    memory::SYSTEM_MEMORY..memory::SYSTEM_MEMORY + memory::SYSTEM_MEMORY_BYTES as u32;
 /// Option bytes and what the factory wrote.
 const INFORMATION: std::ops::Range<u32> = OPTIONS..OPTIONS + 0x80;
 /// The unique identity, of no real part.
@@ -398,7 +399,9 @@ impl System {
                 refused = self.nvm.write(offset, value);
             }
             Modelled::Pwr => {
+                let enabled = self.pwr.wake_up_pins();
                 unmodelled = self.pwr.write(offset, value, now, &self.timing);
+                self.pwr.look_at_pins(enabled, self.wake_up_pins());
                 self.compare_supply();
             }
             Modelled::Rcc => {

@@ -189,6 +189,12 @@ impl System {
         self.look_for_edges();
     }
 
+    /// Wake-up pins that the outside drives high, whatever the port is set to: bit 0 is PA0, bit 2 is PA2,
+    /// as in PWR_CSR.EWUP.
+    pub(crate) fn wake_up_pins(&self) -> u32 {
+        u32::from(self.gpio[0].driven_high() & 0b101)
+    }
+
     fn levels(&self) -> [u16; 3] {
         [self.gpio[0].levels(), self.gpio[1].levels(), self.gpio[2].levels()]
     }

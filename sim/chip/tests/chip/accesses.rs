@@ -4,11 +4,21 @@ use stm32l011::chip::Stopped;
 use stm32l011::report::Finding;
 use stm32l011::time::Time;
 
-use crate::board::{RCC, TIM2, chip, events, program};
+use crate::board::{PWR, RCC, TIM2, chip, events, program};
 
 #[test]
 fn nobody_answers_where_nothing_is() {
-    for address in [0x4000_0800, 0x4003_0000, 0x5000_0C00, 0x0808_0200, 0x1FF1_0000, 0x6000_0000] {
+    // The first two are behind the flash that is seen at zero.
+    for address in [
+        0x0000_4000,
+        0x0008_0000,
+        0x4000_0800,
+        0x4003_0000,
+        0x5000_0C00,
+        0x0808_0200,
+        0x1FF1_0000,
+        0x6000_0000,
+    ] {
         let mut program = program();
         program.read(address, 2).halt();
         let handler = program.here();
@@ -22,6 +32,7 @@ fn nobody_answers_where_nothing_is() {
         let entry = chip.report().entries()[0];
         assert_eq!((entry.finding, entry.address, entry.count), (Finding::Nothing, address, 1));
         assert_eq!(entry.first_pc, info.pc);
+        assert_eq!(chip.peek(address), None);
     }
 }
 
@@ -79,6 +90,56 @@ fn crystals_are_not_there_and_that_is_told() {
     let told = chip.report().entries().iter().filter(|e| e.finding == Finding::UnmodelledMode);
     let told: Vec<_> = told.map(|entry| (entry.address - RCC, entry.bits)).collect();
     assert_eq!(told, [(0x00, 1 << 16), (0x0C, 3 << 24), (0x50, 1 << 8)]);
+}
+
+#[test]
+fn what_is_to_run_on_a_crystal_is_told() {
+    let mut program = program();
+    // SW = HSE; LPTIM1SEL = LSE, LSI; RTCSEL = LSE, HSE, LSI, each after RTCRST, with PWR_CR.DBP.
+    program.write(RCC + 0x0C, 0b10).write(RCC + 0x0C, 0);
+    program.write(RCC + 0x4C, 0b11 << 18).write(RCC + 0x4C, 0b01 << 18);
+    program.write(RCC + 0x38, 1 << 28).write(PWR, 0x1100);
+    for select in [0b01, 0b11, 0b10] {
+        program.write(RCC + 0x50, 1 << 19).write(RCC + 0x50, select << 16);
+    }
+    program.halt();
+    let mut chip = chip(&program);
+    events(&mut chip, Time(3_000_000));
+    let told: Vec<_> = chip
+        .report()
+        .entries()
+        .iter()
+        .map(|entry| (entry.finding, entry.address - RCC, entry.bits, entry.count))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Finding::UnmodelledMode, 0x0C, 0b10 | 0b01, 1),
+            (Finding::UnmodelledMode, 0x4C, 0b11 << 18, 1),
+            (Finding::UnmodelledMode, 0x50, 0b11 << 16, 2),
+        ]
+    );
+}
+
+#[test]
+fn a_switch_to_a_clock_that_is_off_is_told() {
+    // CR and CFGR: what is on, what SW asks for, and whether that is told.
+    for (cr, cfgr, refused) in [
+        (0x0300, 0b01, true),
+        (0x0301, 0b01, false),
+        (0x0301, 0b11, true),
+        // It locks yet; without the HSI16, and on the HSE, it never does.
+        (0x0100_0301, 0b11, false),
+        (0x0100_0300, 0b11, true),
+    ] {
+        let mut program = program();
+        program.write(RCC, cr).write(RCC + 0x0C, cfgr).halt();
+        let mut chip = chip(&program);
+        events(&mut chip, Time(3_000_000));
+        let told: Vec<_> = chip.report().entries().iter().map(|e| (e.finding, e.address)).collect();
+        let expected = [(Finding::Refused, RCC + 0x0C)];
+        assert_eq!(told, if refused { &expected[..] } else { &[] }, "{cr:#x} {cfgr:#x}");
+    }
 }
 
 #[test]

@@ -226,6 +226,33 @@ fn standby_is_left_through_a_reset() {
 }
 
 #[test]
+fn a_wake_up_pin_that_is_high_already_keeps_standby_from_lasting() {
+    for (pin, drive, flags) in [
+        (Pin::PA0, Drive::High, 1),
+        (Pin::PA0, Drive::Low, 0),
+        (Pin::PA2, Drive::High, 0),
+        (Pin::PA1, Drive::High, 0),
+    ] {
+        let mut program = program();
+        program.write(RCC + 0x38, 1 << 28).read(PWR + 4, 4).write(PWR + 4, 1 << 8);
+        program.read(PWR + 4, 5).write(PWR, 0x1002).write(SCR, 4).wfi().halt();
+        let mut chip = chip(&program);
+        chip.set_input(Time(0), pin, drive);
+        let left = loop {
+            match chip.run(Time(2_000_000)) {
+                Stopped::Until => break false,
+                Stopped::Reset(ResetCause::StandbyExit) => break true,
+                _ => {}
+            }
+        };
+        let register = |n| chip.core().register(stm32l011::core::Register::Core(n)) & 1;
+        assert_eq!([register(4), register(5)], [0, flags], "{pin:?} {drive:?}");
+        assert_eq!(left, flags != 0);
+        assert_eq!(chip.mode() == Mode::Standby, flags == 0);
+    }
+}
+
+#[test]
 fn deep_sleep_waits_for_the_nvm() {
     let mut program = program();
     program.write(RCC + 0x38, 1 << 28).write(SCR, 4);

@@ -9,7 +9,7 @@ use stm32l011::report::Finding;
 use stm32l011::time::Time;
 
 use crate::asm::Program;
-use crate::board::{EEPROM, FLASH, NVIC_ISER, START, chip, events, marks, program};
+use crate::board::{EEPROM, FLASH, NVIC_ISER, PWR, RCC, START, chip, events, marks, program};
 
 const OPERATION: u64 = 3_280_000;
 const PECR: u32 = FLASH + 0x04;
@@ -42,6 +42,24 @@ fn a_write_stalls_the_code_in_flash() {
     assert_eq!(word(&chip, EEPROM + 4), Some(6));
     let usage = chip.usage();
     assert_eq!((usage.nvm_operations, usage.stalled / 1_000), (2, 3 * OPERATION / 1_000));
+}
+
+#[test]
+fn writing_in_the_lowest_voltage_range_is_doubtful() {
+    for range in 1..=3 {
+        let mut program = unlocked();
+        program.write(RCC + 0x38, 1 << 28).write(PWR, range << 11);
+        program.write(EEPROM + 4, 5).write(EEPROM + 8, 5);
+        // Refused, and so not written in any range.
+        program.write(PECR, 1).write(EEPROM + 12, 5).halt();
+        let mut chip = chip(&program);
+        events(&mut chip, Time(20_000_000));
+        assert_eq!((word(&chip, EEPROM + 4), word(&chip, EEPROM + 8)), (Some(5), Some(5)));
+        let told = chip.report().entries().iter().filter(|e| e.finding == Finding::LowestRange);
+        let told: Vec<_> = told.map(|entry| (entry.address, entry.count)).collect();
+        let doubtful = [(EEPROM + 4, 1), (EEPROM + 8, 1)];
+        assert_eq!(told, if range == 3 { &doubtful[..] } else { &[] });
+    }
 }
 
 #[test]
