@@ -105,12 +105,15 @@ struct Function {
     end: u32,
 }
 
+/// The functions of an image that have bytes, by rising address: names that need the image no more.
+#[derive(Debug, Default)]
+pub(crate) struct Functions(Vec<Function>);
+
 /// An image's addresses in words.
 pub struct Symbols<'a> {
     context: Option<Context<Reader<'a>>>,
     frames: Option<DebugFrame<Reader<'a>>>,
-    /// In order of their addresses.
-    functions: Vec<Function>,
+    functions: Functions,
 }
 
 impl fmt::Debug for Symbols<'_> {
@@ -138,13 +141,13 @@ impl<'a> Symbols<'a> {
             frames.set_address_size(4);
             frames
         });
-        Self { context, frames, functions: functions(image) }
+        Self { context, frames, functions: Functions::of(image) }
     }
 
     /// How much there is to tell.
     #[must_use]
     pub fn known(&self) -> Known {
-        match (&self.context, self.functions.as_slice()) {
+        match (&self.context, self.functions.0.as_slice()) {
             (Some(_), _) => Known::Lines,
             (None, []) => Known::Nothing,
             (None, _) => Known::Names,
@@ -156,7 +159,7 @@ impl<'a> Symbols<'a> {
     #[must_use]
     pub fn place(&self, address: u32) -> Place {
         let mut frames = self.lines(address);
-        let symbol = self.symbol(address);
+        let symbol = self.functions.at(address);
         if let Some(function) = symbol {
             let name = Some(function.name.clone());
             match frames.last_mut() {
@@ -179,7 +182,7 @@ impl<'a> Symbols<'a> {
                 front.is_empty() || front.ends_with("::") || front.ends_with('<')
             })
         };
-        self.functions.iter().filter(is).map(|f| (f.address, f.name.as_str())).collect()
+        self.functions.0.iter().filter(is).map(|f| (f.address, f.name.as_str())).collect()
     }
 
     fn lines(&self, address: u32) -> Vec<Frame> {
@@ -206,38 +209,45 @@ impl<'a> Symbols<'a> {
         }
         frames
     }
-
-    fn symbol(&self, address: u32) -> Option<&Function> {
-        let behind = self.functions.partition_point(|function| function.address <= address);
-        let function = self.functions.get(behind.checked_sub(1)?)?;
-        (address < function.end).then_some(function)
-    }
 }
 
 /// The deepest inlining that is believed.
 const MOST_FRAMES: usize = 64;
 
-/// The functions that have bytes. One without a size reaches to the next one.
-fn functions(image: &Image) -> Vec<Function> {
-    let symbols = image.symbols().iter().filter(|symbol| symbol.kind == SymbolKind::Function);
-    let mut functions: Vec<Function> = symbols
-        .map(|symbol| Function {
-            name: readable(&symbol.name),
-            address: symbol.address,
-            end: symbol.address.saturating_add(symbol.size),
-        })
-        .collect();
-    // Aliases: the first in the alphabet stands for all.
-    functions.dedup_by_key(|function| function.address);
-    let (start, flash) = image.flash();
-    let mut end = start.saturating_add(flash.len() as u32);
-    for function in functions.iter_mut().rev() {
-        if function.end == function.address {
-            function.end = end.max(function.address);
+impl Functions {
+    /// Those of an image; only an ELF file has them. One without a size reaches to the next one.
+    pub(crate) fn of(image: &Image) -> Self {
+        let symbols = image.symbols().iter().filter(|symbol| symbol.kind == SymbolKind::Function);
+        let mut functions: Vec<Function> = symbols
+            .map(|symbol| Function {
+                name: readable(&symbol.name),
+                address: symbol.address,
+                end: symbol.address.saturating_add(symbol.size),
+            })
+            .collect();
+        // Aliases: the first in the alphabet stands for all.
+        functions.dedup_by_key(|function| function.address);
+        let (start, flash) = image.flash();
+        let mut end = start.saturating_add(flash.len() as u32);
+        for function in functions.iter_mut().rev() {
+            if function.end == function.address {
+                function.end = end.max(function.address);
+            }
+            end = function.address;
         }
-        end = function.address;
+        Self(functions)
     }
-    functions
+
+    /// The name of the function that an address lies in.
+    pub(crate) fn name(&self, address: u32) -> Option<&str> {
+        self.at(address).map(|function| function.name.as_str())
+    }
+
+    fn at(&self, address: u32) -> Option<&Function> {
+        let behind = self.0.partition_point(|function| function.address <= address);
+        let function = self.0.get(behind.checked_sub(1)?)?;
+        (address < function.end).then_some(function)
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@
 //! Leaves out: option bytes (the factory's), the debug port, whatever the chip's model leaves out.
 
 mod pins;
-mod symbols;
 mod tell;
 
 use std::sync::Arc;
@@ -36,7 +35,7 @@ use crate::image::{Image, configure};
 use crate::parts::Board;
 use crate::quantity::Nanos;
 use crate::scenario::{Ram, ResetCause, Scenario, Tear};
-use symbols::Symbols;
+use crate::symbols::Functions;
 use tell::Told;
 
 /// Instructions that a run may execute unless told otherwise. Our firmware needs 12 thousand million for a
@@ -54,7 +53,7 @@ pub struct ChipLevel {
     flash: Vec<u8>,
     /// With the image's own configuration.
     chip: Chip,
-    symbols: Arc<Symbols>,
+    symbols: Arc<Functions>,
     /// Where the configuration is in flash, and what it is; else why there is none.
     block: Result<(usize, Config), String>,
     budget: u64,
@@ -87,7 +86,7 @@ impl ChipLevel {
             name: image.name().to_owned(),
             flash: flash.to_vec(),
             chip: Chip::new(flash, OptionBytes::default(), Oscillators::default()),
-            symbols: Arc::new(Symbols::of(image)),
+            symbols: Arc::new(Functions::of(image)),
             block,
             budget,
         }
@@ -232,7 +231,7 @@ impl Runner for Unwatched {
 #[derive(Debug)]
 pub struct ChipDut<R = Unwatched> {
     chip: Chip,
-    symbols: Arc<Symbols>,
+    symbols: Arc<Functions>,
     budget: u64,
     supplied: bool,
     /// The outputs as the bench knows them.
@@ -373,7 +372,7 @@ impl<R: Runner> ChipDut<R> {
         }
         if instructions >= self.budget {
             let pc = self.chip.core().pc();
-            let symbol = self.symbols.name(pc);
+            let symbol = self.symbols.name(pc).map(str::to_owned);
             self.ended = Some(Ended { at, pc, symbol, instructions });
             self.later.push(Later::Note(Note::Ended));
             return true;

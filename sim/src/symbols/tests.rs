@@ -9,7 +9,7 @@ fn short(line: &Line) -> &str {
 }
 
 fn function<'a>(symbols: &'a Symbols<'_>, name: &str) -> &'a Function {
-    symbols.functions.iter().find(|function| function.name == name).unwrap()
+    symbols.functions.0.iter().find(|function| function.name == name).unwrap()
 }
 
 #[test]
@@ -17,8 +17,8 @@ fn every_function_begins_in_a_source_file_of_its_own_module() {
     let image = release();
     let symbols = Symbols::of(&image);
     assert_eq!(symbols.known(), Known::Lines);
-    assert!(symbols.functions.len() > 20);
-    for function in &symbols.functions {
+    assert!(symbols.functions.0.len() > 20);
+    for function in &symbols.functions.0 {
         let place = symbols.place(function.address);
         assert_eq!(place.function(), Some(function.name.as_str()));
         assert_eq!(place.to_string(), format!("{}+0x0", function.name));
@@ -30,6 +30,16 @@ fn every_function_begins_in_a_source_file_of_its_own_module() {
     let main = symbols.place(function(&symbols, "holdup_firmware::chip::run").address);
     let line = main.frames.last().unwrap().line.as_ref().unwrap();
     assert!(line.to_string().starts_with("holdup/firmware/src/chip/mod.rs:"), "{line}");
+}
+
+#[test]
+fn names_are_known_within_functions_only() {
+    let functions = Functions::of(&release());
+    let first = &functions.0[0];
+    assert_eq!(functions.name(first.address + 2), Some(first.name.as_str()));
+    assert_eq!((functions.name(0), functions.name(0x0800_3FF0)), (None, None));
+    let hashed = functions.0.iter().find(|function| function.name.contains("17h"));
+    assert!(hashed.is_none(), "{hashed:?}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use stm32l011::chip::{Chip, FaultInfo, ResetCause};
 
-use super::symbols::Symbols;
 use crate::dut::{DeviceReport, Ended, Fault, FaultKind, Oddity};
 use crate::quantity::Nanos;
+use crate::symbols::Functions;
 
 /// Faults that are kept in full; a program that faults for ever tells no more.
 const MOST_FAULTS: usize = 8;
@@ -33,11 +33,11 @@ impl Told {
         at: Nanos,
         kind: FaultKind,
         info: &FaultInfo,
-        symbols: &Symbols,
+        symbols: &Functions,
     ) {
         self.fault_count += 1;
         if self.faults.len() < MOST_FAULTS {
-            let symbol = symbols.name(info.pc);
+            let symbol = symbols.name(info.pc).map(str::to_owned);
             self.faults.push(Fault { at, kind, pc: info.pc, symbol, why: info.to_string() });
         }
     }
@@ -46,7 +46,7 @@ impl Told {
     pub(super) fn report(
         &self,
         chip: &Chip,
-        symbols: &Symbols,
+        symbols: &Functions,
         ended: Option<&Ended>,
     ) -> DeviceReport {
         let usage = chip.usage();
@@ -56,7 +56,7 @@ impl Told {
             bits: entry.bits,
             count: entry.count,
             first_pc: entry.first_pc,
-            symbol: symbols.name(entry.first_pc),
+            symbol: symbols.name(entry.first_pc).map(str::to_owned),
         });
         DeviceReport {
             instructions: usage.instructions,
