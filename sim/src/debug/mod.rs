@@ -66,7 +66,8 @@ pub fn memory_range(text: &str) -> Result<(u32, u32), String> {
         text.split_once(':').ok_or("expected an address and a length, as in 0x20000000:64")?;
     let address = number(address).map_err(|_| format!("{address:?} is no 32-bit address"))?;
     match number(length) {
-        Ok(length @ 1..=MOST) => Ok((address, length)),
+        Ok(length @ 1..=MOST) if address.checked_add(length - 1).is_some() => Ok((address, length)),
+        Ok(1..=MOST) => Err("it reaches beyond the last address, 0xffffffff".to_owned()),
         Ok(_) => Err(format!("expected a length of 1 to {MOST} bytes")),
         Err(_) => Err(format!("{length:?} is no length in bytes")),
     }
@@ -241,10 +242,13 @@ mod tests {
             ("0x20000000:64", (0x2000_0000, 64)),
             ("0X08000000:0x10", (0x0800_0000, 16)),
             ("16:1", (16, 1)),
+            ("0xfffffffc:4", (0xFFFF_FFFC, 4)),
         ] {
             assert_eq!(memory_range(text), Ok(range));
         }
-        for text in ["", "12", "x:4", "0x1:0", "0x1:65537", "0x100000000:4", "4:-1", ":"] {
+        for text in
+            ["", "12", "x:4", "0x1:0", "0x1:65537", "0x100000000:4", "0xfffffffc:5", "4:-1", ":"]
+        {
             assert!(memory_range(text).is_err(), "{text}");
         }
     }
