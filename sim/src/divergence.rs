@@ -9,6 +9,9 @@
 //! |offset_i − offset_j| ≤ latency_j + epsilon · (t_i − t_j)
 //! ```
 //!
+//! What the device does itself comes of nothing that is longer ago than its firmware counts. What the
+//! board does may: voltages that creep for weeks.
+//!
 //! So an offset that is there already is carried along and never counts twice, and what nothing
 //! explains is a difference, however small. Records that only one run has are none if their like may
 //! lie behind the end. The constants and their reasons are in [`Tolerance`].
@@ -27,7 +30,7 @@ pub use tolerance::Tolerance;
 use std::collections::BTreeMap;
 
 use crate::quantity::Nanos;
-use crate::timeline::{Event, Mcu, Timeline, What};
+use crate::timeline::{Entry, Event, Mcu, Timeline, What};
 
 /// What a record is about: a subject of the vocabulary, or a stimulus of the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,10 +111,14 @@ struct Anchor {
 }
 
 impl Anchor {
-    /// How far a record at `at` may have moved since.
-    fn limit(&self, at: Nanos, tolerance: &Tolerance) -> Nanos {
-        let elapsed = at.saturating_sub(self.at).0 as f64;
-        self.latency.saturating_add(Nanos((elapsed * tolerance.epsilon).ceil() as u64))
+    /// How far a record at `at` may have moved since; `None` if it cannot have come from here.
+    fn limit(&self, at: Nanos, what: What, tolerance: &Tolerance) -> Option<Nanos> {
+        let elapsed = at.saturating_sub(self.at);
+        if is_the_device_s(what) && elapsed > tolerance.memory {
+            return None;
+        }
+        let drifted = Nanos((elapsed.0 as f64 * tolerance.epsilon).ceil() as u64);
+        Some(self.latency.saturating_add(drifted))
     }
 }
 
@@ -152,7 +159,7 @@ pub fn compare(
         }
         comparison.matched += 1;
         let offset = signed(other.at) - signed(entry.at);
-        let shift = explained(&anchors, entry.at, offset, tolerance, index, partner);
+        let shift = explained(&anchors, entry, offset, tolerance, index, partner);
         match shift {
             Ok(shift) => {
                 let largest = comparison.largest.map_or(0, |largest| largest.offset.abs());
@@ -169,9 +176,13 @@ pub fn compare(
         let at = second.entries[index].at;
         candidates.push((at, Divergence::OnlySecond { second: index, before: 0 }));
     }
-    candidates.retain(|(at, divergence)| match divergence {
-        Divergence::OnlyFirst { .. } => !may_lie_behind(&anchors, *at, end, 1, tolerance),
-        Divergence::OnlySecond { .. } => !may_lie_behind(&anchors, *at, end, -1, tolerance),
+    candidates.retain(|(_, divergence)| match divergence {
+        Divergence::OnlyFirst { first: index, .. } => {
+            !may_lie_behind(&anchors, &first.entries[*index], end, 1, tolerance)
+        }
+        Divergence::OnlySecond { second: index, .. } => {
+            !may_lie_behind(&anchors, &second.entries[*index], end, -1, tolerance)
+        }
         Divergence::Initial { .. } | Divergence::Value { .. } | Divergence::Time(_) => true,
     });
     let found = candidates.into_iter().min_by_key(|(at, _)| *at);
@@ -258,6 +269,14 @@ fn is_pin(event: Event) -> bool {
     )
 }
 
+/// Whether the device did it itself: an output, or a record in its journal.
+fn is_the_device_s(what: What) -> bool {
+    match what {
+        What::Event(event) => is_pin(event) || matches!(event, Event::Journal(_)),
+        What::Stimulus(_) => false,
+    }
+}
+
 fn initial(first: &Settled, second: &Settled) -> Option<Divergence> {
     let subjects = first.initial.keys().chain(second.initial.keys());
     subjects
@@ -270,7 +289,7 @@ fn initial(first: &Settled, second: &Settled) -> Option<Divergence> {
 /// error, the one that explains most.
 fn explained(
     anchors: &[Anchor],
-    at: Nanos,
+    entry: &Entry,
     offset: i64,
     tolerance: &Tolerance,
     first: usize,
@@ -279,7 +298,7 @@ fn explained(
     let mut nearest = Shift { first, second, offset, moved: Nanos(u64::MAX), limit: Nanos::ZERO };
     for anchor in anchors.iter().rev() {
         let moved = Nanos(offset.abs_diff(anchor.offset));
-        let limit = anchor.limit(at, tolerance);
+        let Some(limit) = anchor.limit(entry.at, entry.what, tolerance) else { continue };
         let shift = Shift { moved, limit, ..nearest };
         if moved <= limit {
             return Ok(shift);
@@ -291,19 +310,19 @@ fn explained(
     Err(nearest)
 }
 
-/// Whether the partner of a record at `at` may come only after the end. `sign` is that of the offset
+/// Whether the partner of a record may come only after the end. `sign` is that of the offset
 /// which a later partner would have.
 fn may_lie_behind(
     anchors: &[Anchor],
-    at: Nanos,
+    entry: &Entry,
     end: Nanos,
     sign: i64,
     tolerance: &Tolerance,
 ) -> bool {
-    let missing = signed(end.saturating_sub(at));
-    anchors.iter().filter(|anchor| anchor.at <= at).any(|anchor| {
-        let most = (sign * anchor.offset).saturating_add(signed(anchor.limit(at, tolerance)));
-        most >= missing
+    let missing = signed(end.saturating_sub(entry.at));
+    anchors.iter().filter(|anchor| anchor.at <= entry.at).any(|anchor| {
+        let limit = anchor.limit(entry.at, entry.what, tolerance);
+        limit.is_some_and(|limit| (sign * anchor.offset).saturating_add(signed(limit)) >= missing)
     })
 }
 

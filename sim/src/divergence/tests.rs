@@ -1,11 +1,15 @@
 //! Runs that agree, and every way in which they may not.
 
 use super::*;
-use crate::timeline::{Entry, Plug, PowerGood, StatusLed};
+use crate::timeline::{CapsCharged, Entry, Plug, PowerGood, StatusLed};
 
 const END: Nanos = Nanos::from_secs(100);
-const TOLERANCE: Tolerance =
-    Tolerance { epsilon: 1e-3, warm_up: Nanos::ZERO, lost_in_reset: Nanos::from_millis(900) };
+const TOLERANCE: Tolerance = Tolerance {
+    epsilon: 1e-3,
+    warm_up: Nanos::ZERO,
+    lost_in_reset: Nanos::from_millis(900),
+    memory: Nanos::from_secs(100),
+};
 
 fn unplug() -> What {
     What::Event(Event::Plug(Plug::Out))
@@ -87,6 +91,27 @@ fn what_may_lie_behind_the_end_is_no_difference() {
     assert_eq!(compared(&early, &early[..1]).divergence, None);
     let far = [(10_000, unplug()), (50_000, lit())];
     assert!(compared(&far, &far[..1]).divergence.is_some());
+}
+
+#[test]
+fn nothing_long_ago_explains_what_the_device_does() {
+    let short = Tolerance { memory: Nanos::from_secs(60), ..TOLERANCE };
+    let compared = |first: &[(u64, What)], second: &[(u64, What)]| {
+        compare(&timeline(first), &timeline(second), END, &short).divergence
+    };
+    let full = What::Event(Event::CapsCharged(CapsCharged::High));
+    // 80 s allow 80 ms, but the firmware counts no more than 60 s.
+    let late = compared(
+        &[(10_000, unplug()), (90_000, notice())],
+        &[(10_000, unplug()), (90_050, notice())],
+    );
+    assert!(matches!(late, Some(Divergence::Time(_))), "{late:?}");
+    let creeping =
+        compared(&[(10_000, unplug()), (90_000, full)], &[(10_000, unplug()), (90_050, full)]);
+    assert_eq!(creeping, None, "the board takes its time");
+    // Nor is its partner to be looked for behind the end.
+    let missing = compared(&[(10_000, unplug()), (99_980, notice())], &[(10_000, unplug())]);
+    assert!(matches!(missing, Some(Divergence::OnlyFirst { .. })), "{missing:?}");
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! How far two runs may drift apart: every constant with its reason.
+//!
+//! The LSI is in none of them but what a reset costs: whatever the firmware times for others to see it
+//! times with the MSI, asleep in Sleep mode. A firmware that counted the LSI for it would differ.
 
 use super::starts;
 use crate::parts::Board;
@@ -6,11 +9,8 @@ use crate::quantity::Nanos;
 use crate::scenario::{Act, Scenario};
 use crate::timeline::{Mcu, What};
 
-/// In Stop mode the firmware counts the LSI, of which it has measured half a lap, 32 768 ticks, in whole
-/// milliseconds.
+/// The firmware wakes at least every half lap of its low-power timer.
 const HALF_LAP_TICKS: f64 = 32_768.0;
-/// Two readings of a clock in whole milliseconds, each rounded down: this far apart at the worst.
-const READING: f64 = 1e-3;
 /// From a pin to what is made of it: 5 us out of Stop mode, a step of at most 1 ms at 2 MHz, and a time that is
 /// rounded to whole milliseconds at its beginning and at its end.
 const LATENCY: Nanos = Nanos::from_micros(3_000);
@@ -28,6 +28,9 @@ pub struct Tolerance {
     /// What a reset may cost: the time since the last step, which a device that counts anew does not
     /// know of. No sleep is longer than half a lap of the low-power timer.
     pub lost_in_reset: Nanos,
+    /// The longest time that the firmware counts: what the device does comes of nothing that lies
+    /// further back.
+    pub memory: Nanos,
 }
 
 impl Tolerance {
@@ -36,22 +39,20 @@ impl Tolerance {
     pub fn of(scenario: &Scenario, warm_up: Nanos) -> Self {
         let mut board = scenario.board.clone();
         let mut msi = board.clock_error();
-        let mut lsi = (board.lsi_frequency.0, board.lsi_frequency.0);
+        let mut lsi = board.lsi_frequency.0;
         for stimulus in &scenario.stimuli {
             if let Act::Drift(drift) = &stimulus.act {
                 board = Board::with(board, &drift.board);
                 msi = msi.max(board.clock_error());
-                lsi = (lsi.0.min(board.lsi_frequency.0), lsi.1.max(board.lsi_frequency.0));
+                lsi = lsi.min(board.lsi_frequency.0);
             }
         }
-        let half_lap = |frequency: f64| HALF_LAP_TICKS / frequency;
-        let measured = READING / half_lap(lsi.1);
-        // An LSI that moves after it was measured is believed until it is measured again.
-        let moved = (lsi.1 - lsi.0) / lsi.0;
+        let longest = scenario.config.times().into_iter().map(|(_, _, time)| time.0).max();
         Self {
-            epsilon: msi + measured + moved,
+            epsilon: msi,
             warm_up,
-            lost_in_reset: Nanos::from_secs_f64_ceil(half_lap(lsi.0) * (1.0 + msi)),
+            lost_in_reset: Nanos::from_secs_f64_ceil(HALF_LAP_TICKS / lsi * (1.0 + msi)),
+            memory: Nanos::from_millis(longest.unwrap_or(0).into()).saturating_add(LATENCY),
         }
     }
 
@@ -73,6 +74,7 @@ impl Tolerance {
     /// The same for time zero: what happens after it may have begun with the supply, long before.
     pub(super) fn beginning(&self) -> Nanos {
         let drifted = (self.warm_up.0 as f64 * self.epsilon).ceil() as u64;
-        START.saturating_add(Nanos(drifted))
+        let latency = if self.warm_up > START { LATENCY } else { START };
+        latency.saturating_add(Nanos(drifted))
     }
 }
