@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use firmware::config::Config;
 use holdup::image;
 use serde_json::Value as Json;
 
@@ -107,19 +108,45 @@ fn two_levels_are_compared() {
     assert_eq!(scenario["runs"][0]["timeline"].as_array().unwrap().len(), 12);
 }
 
-#[test]
-fn an_image_that_behaves_otherwise_is_told_apart() {
-    let mut file_bytes = image::release();
-    let (address, mut config) = image::configure::find(&file_bytes).unwrap();
-    config.bridge.0 = 500;
+/// The release image with another configuration.
+fn configured(name: &str, change: impl FnOnce(&mut Config)) -> String {
+    let release = image::release();
+    let (address, mut config) = image::configure::find(&release).unwrap();
+    change(&mut config);
     let words: Vec<u8> =
         config.times().into_iter().flat_map(|(.., time)| time.0.to_le_bytes()).collect();
-    file_bytes = file_bytes.patched(address, &words).unwrap();
-    let level = format!("host,chip={}", file("short_bridge.elf", file_bytes.file()));
+    file(name, release.patched(address, &words).unwrap().file())
+}
+
+#[test]
+fn an_image_that_behaves_otherwise_is_told_apart() {
+    let image = configured("short_bridge.elf", |config| config.bridge.0 = 500);
+    let level = format!("host,chip={image}");
     let (code, out, _) = holdup(&["run", PASSES, "--on", &level]);
     assert_eq!(code, Some(1), "{out}");
     let out = out.replace(&level[5..], "chip=short_bridge.elf");
     snapshot("differs", &out);
+}
+
+#[test]
+fn neither_warm_up_nor_days_of_quiet_hide_other_behaviour() {
+    let differs = |image: &str, scenario: &str, at: &str| {
+        let (code, out, _) = holdup(&["run", scenario, "--on", &format!("host,chip={image}")]);
+        assert_eq!(code, Some(1), "{out}");
+        assert!(out.starts_with("differs ") && out.contains(at), "{out}");
+    };
+    let settle = configured("long_settle.elf", |config| config.supply_settle.0 = 30_000);
+    differs(&settle, "scenarios/outage/three_days.json", "supply_enable on at 259207.000");
+    let bridge = configured("long_bridge.elf", |config| config.bridge.0 = 2_020);
+    differs(&bridge, "scenarios/outage/one_minute.json", "journal on_unpowered at 7.006");
+}
+
+#[test]
+fn a_program_that_does_nothing_is_no_fault_of_the_parts() {
+    let loops = file("loops.bin", &raw(0, &[0xE7FE]));
+    let (code, out, _) = holdup(&["run", PASSES, "--on", &format!("chip={loops}")]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("with these parts and this firmware it is off after 600 s"), "{out}");
 }
 
 #[test]

@@ -116,8 +116,8 @@ impl std::fmt::Display for RunError {
             Self::Unsuitable(why) => why.fmt(f),
             Self::NeverRunning { phase } => write!(
                 f,
-                "the Pi was to be running at the start, but with these parts it is {} after {} s of \
-                 warm-up; begin with \"pi\": \"off\" and plug the board in",
+                "the Pi was to be running at the start, but with these parts and this firmware it \
+                 is {} after {} s of warm-up; begin with \"pi\": \"off\" and plug the board in",
                 Event::Pi(*phase).value(),
                 WARM_LIMIT.as_secs_f64(),
             ),
@@ -126,7 +126,8 @@ impl std::fmt::Display for RunError {
             }
             Self::TooMuch { at } => write!(
                 f,
-                "more than {MOST_STEPS} events by {} s; let the scenario end earlier",
+                "more than {MOST_STEPS} events by {} s; let the scenario end earlier, unless it is \
+                 the firmware that never rests",
                 at.in_seconds(3)
             ),
         }
