@@ -218,7 +218,10 @@ impl Bench<'_> {
             }
             Follow::McuSupplyBack => {
                 self.mcu_held_off = false;
-                self.events.push(Event::Mcu(Mcu::On));
+                // The board's own supply may have gone meanwhile.
+                if self.plant.mcu() != Mcu::Off {
+                    self.events.push(Event::Mcu(Mcu::On));
+                }
                 false
             }
         };
