@@ -2,15 +2,16 @@
 //!
 //! **Rule.** Each subject takes the same values in the same order in both runs. The times of a record
 //! may differ, but only as clocks drift: with the offset of a record, the second run's time less the
-//! first's, there is an earlier record, a stimulus, or the beginning, `j`, from which this one `i` can
-//! have come:
+//! first's, there is a record that is earlier in one of them, a stimulus, or the beginning, `j`, from which
+//! this one `i` can have come, each `t` being the later of a record's two times:
 //!
 //! ```text
-//! |offset_i − offset_j| ≤ latency_j + epsilon · (t_i − t_j)
+//! |offset_i − offset_j| ≤ latency_j + resets_ji · reset + epsilon · (t_i − t_j)
 //! ```
 //!
 //! What the device does itself comes of nothing that is longer ago than its firmware counts. What the
-//! board does may: voltages that creep for weeks.
+//! board does may: voltages that creep for weeks. Each of the resets between `j` and `i` may cost time
+//! of its own.
 //!
 //! So an offset that is there already is carried along and never counts twice, and what nothing
 //! explains is a difference, however small. Records that only one run has are none if their like may
@@ -108,17 +109,29 @@ struct Anchor {
     at: Nanos,
     offset: i64,
     latency: Nanos,
+    /// How many resets there were until then, this one included if it is one.
+    resets: u64,
+}
+
+/// A record that is to be explained.
+#[derive(Clone, Copy, Debug)]
+struct Come {
+    at: Nanos,
+    what: What,
+    /// Resets until then, in all.
+    resets: u64,
 }
 
 impl Anchor {
-    /// How far a record at `at` may have moved since; `None` if it cannot have come from here.
-    fn limit(&self, at: Nanos, what: What, tolerance: &Tolerance) -> Option<Nanos> {
-        let elapsed = at.saturating_sub(self.at);
-        if is_the_device_s(what) && elapsed > tolerance.memory {
+    /// How far a record may have moved since; `None` if it cannot have come from here.
+    fn limit(&self, come: Come, tolerance: &Tolerance) -> Option<Nanos> {
+        let elapsed = come.at.saturating_sub(self.at);
+        if is_the_device_s(come.what) && elapsed > tolerance.memory {
             return None;
         }
+        let lost = tolerance.reset().saturating_mul(come.resets.saturating_sub(self.resets));
         let drifted = Nanos((elapsed.0 as f64 * tolerance.epsilon).ceil() as u64);
-        Some(self.latency.saturating_add(drifted))
+        Some(self.latency.saturating_add(lost).saturating_add(drifted))
     }
 }
 
@@ -142,9 +155,12 @@ pub fn compare(
         at: Nanos::ZERO,
         offset: 0,
         latency: tolerance.beginning(),
+        resets: 0,
     }];
+    let mut resets = 0;
     // Values that differ, and records without a partner.
     let mut candidates = Vec::new();
+    let mut pairs = Vec::new();
     for (index, entry) in one.records.iter().map(|index| (*index, &first.entries[*index])) {
         let Some(partner) = pairing.partner(subject(entry.what)) else {
             candidates.push((entry.at, Divergence::OnlyFirst { first: index, before: 0 }));
@@ -157,9 +173,17 @@ pub fn compare(
             pairing.give_up(subject(entry.what));
             continue;
         }
-        comparison.matched += 1;
+        pairs.push((index, partner));
+    }
+    comparison.matched = pairs.len();
+    // What came before a record in either run may explain it.
+    pairs.sort_by_key(|(index, partner)| first.entries[*index].at.max(second.entries[*partner].at));
+    for (index, partner) in pairs {
+        let (entry, other) = (&first.entries[index], &second.entries[partner]);
         let offset = signed(other.at) - signed(entry.at);
-        let shift = explained(&anchors, entry, offset, tolerance, index, partner);
+        let at = entry.at.max(other.at);
+        let come = Come { at, what: entry.what, resets };
+        let shift = explained(&anchors, come, offset, tolerance, (index, partner));
         match shift {
             Ok(shift) => {
                 let largest = comparison.largest.map_or(0, |largest| largest.offset.abs());
@@ -167,7 +191,8 @@ pub fn compare(
                     comparison.largest = Some(shift);
                 }
                 let latency = tolerance.latency(entry.what);
-                anchors.push(Anchor { at: entry.at, offset, latency });
+                resets += u64::from(starts(entry.what) == Some(Mcu::Reset));
+                anchors.push(Anchor { at, offset, latency, resets });
             }
             Err(shift) => candidates.push((entry.at.min(other.at), Divergence::Time(shift))),
         }
@@ -176,13 +201,13 @@ pub fn compare(
         let at = second.entries[index].at;
         candidates.push((at, Divergence::OnlySecond { second: index, before: 0 }));
     }
+    let ahead = |entry: &Entry, sign| {
+        let come = Come { at: entry.at, what: entry.what, resets };
+        !may_lie_behind(&anchors, come, end, sign, tolerance)
+    };
     candidates.retain(|(_, divergence)| match divergence {
-        Divergence::OnlyFirst { first: index, .. } => {
-            !may_lie_behind(&anchors, &first.entries[*index], end, 1, tolerance)
-        }
-        Divergence::OnlySecond { second: index, .. } => {
-            !may_lie_behind(&anchors, &second.entries[*index], end, -1, tolerance)
-        }
+        Divergence::OnlyFirst { first: index, .. } => ahead(&first.entries[*index], 1),
+        Divergence::OnlySecond { second: index, .. } => ahead(&second.entries[*index], -1),
         Divergence::Initial { .. } | Divergence::Value { .. } | Divergence::Time(_) => true,
     });
     let found = candidates.into_iter().min_by_key(|(at, _)| *at);
@@ -289,16 +314,15 @@ fn initial(first: &Settled, second: &Settled) -> Option<Divergence> {
 /// error, the one that explains most.
 fn explained(
     anchors: &[Anchor],
-    entry: &Entry,
+    come: Come,
     offset: i64,
     tolerance: &Tolerance,
-    first: usize,
-    second: usize,
+    (first, second): (usize, usize),
 ) -> Result<Shift, Shift> {
     let mut nearest = Shift { first, second, offset, moved: Nanos(u64::MAX), limit: Nanos::ZERO };
     for anchor in anchors.iter().rev() {
         let moved = Nanos(offset.abs_diff(anchor.offset));
-        let Some(limit) = anchor.limit(entry.at, entry.what, tolerance) else { continue };
+        let Some(limit) = anchor.limit(come, tolerance) else { continue };
         let shift = Shift { moved, limit, ..nearest };
         if moved <= limit {
             return Ok(shift);
@@ -314,14 +338,14 @@ fn explained(
 /// which a later partner would have.
 fn may_lie_behind(
     anchors: &[Anchor],
-    entry: &Entry,
+    come: Come,
     end: Nanos,
     sign: i64,
     tolerance: &Tolerance,
 ) -> bool {
-    let missing = signed(end.saturating_sub(entry.at));
-    anchors.iter().filter(|anchor| anchor.at <= entry.at).any(|anchor| {
-        let limit = anchor.limit(entry.at, entry.what, tolerance);
+    let missing = signed(end.saturating_sub(come.at));
+    anchors.iter().filter(|anchor| anchor.at <= come.at).any(|anchor| {
+        let limit = anchor.limit(come, tolerance);
         limit.is_some_and(|limit| (sign * anchor.offset).saturating_add(signed(limit)) >= missing)
     })
 }

@@ -162,3 +162,15 @@ fn pins_may_reach_their_state_soon_after_the_beginning() {
     let too_late = Timeline { initial: late.initial.clone(), ..timeline(&[(40, notice())]) };
     assert!(compare(&at_once, &too_late, END, &TOLERANCE).divergence.is_some());
 }
+
+#[test]
+fn every_reset_costs_time_of_its_own() {
+    let reset = What::Event(Event::Mcu(Mcu::Reset));
+    // The second one strikes between the two times of the last record.
+    let first = [(1_000, unplug()), (1_400, reset), (3_600, lit()), (4_000, reset)];
+    let second = [(1_000, unplug()), (1_400, reset), (4_000, reset), (5_000, lit())];
+    assert_eq!(compared(&first, &second).divergence, None);
+    // One alone cannot cost as much.
+    let (first, second) = ([first[0], first[1], first[2]], [second[0], second[1], second[3]]);
+    assert!(matches!(compared(&first, &second).divergence, Some(Divergence::Time(_))));
+}

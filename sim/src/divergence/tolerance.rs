@@ -60,9 +60,14 @@ impl Tolerance {
     pub(super) fn latency(&self, what: What) -> Nanos {
         match starts(what) {
             Some(Mcu::On) => START,
-            Some(Mcu::Reset) => START.saturating_add(self.lost_in_reset),
+            Some(Mcu::Reset) => self.reset(),
             Some(Mcu::Off) | None => LATENCY,
         }
+    }
+
+    /// What a reset may cost.
+    pub(super) fn reset(&self) -> Nanos {
+        START.saturating_add(self.lost_in_reset)
     }
 
     /// How long a device takes to start.
