@@ -15,6 +15,7 @@
 use firmware::record::Intent;
 use firmware::time::Millis;
 
+use crate::parts::Board;
 use crate::quantity::Nanos;
 use crate::scenario::{Act, BoardPin, Pin, Scenario, StartEeprom, StartPi};
 use crate::timeline::{
@@ -32,6 +33,29 @@ const UNDERSTANDING: Nanos = Nanos::from_millis(300);
 const UNDERSTOOD: Nanos = Nanos::from_millis(550);
 /// A journal write keeps the firmware from looking for this long at most.
 const STALL: Nanos = Nanos::from_millis(14);
+
+/// What two readings of a clock in whole milliseconds may take from a time.
+const READING: Nanos = Nanos::MILLISECOND;
+/// A step of the firmware; it does not see what lasts shorter.
+const STEP: Nanos = Nanos::MILLISECOND;
+/// From its supply, or from a reset, to the first step of a firmware on a chip.
+const STARTING: Nanos = Nanos::from_millis(25);
+/// What a reset may take from the firmware's clock: the time since its last step, half a lap of the slowest
+/// low-power timer, and its start.
+const LOST_IN_RESET: Nanos = Nanos::from_millis(1_350);
+
+/// How much shorter than it should a time by the board's clock may be.
+pub(super) fn short(scenario: &Scenario, time: Nanos) -> Nanos {
+    let mut board = scenario.board.clone();
+    let mut error = board.clock_error();
+    for stimulus in &scenario.stimuli {
+        if let Act::Drift(drift) = &stimulus.act {
+            board = Board::with(board, &drift.board);
+            error = error.max(board.clock_error());
+        }
+    }
+    READING.saturating_add(Nanos((time.0 as f64 * error).ceil() as u64))
+}
 
 /// Whether a press counts for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +77,20 @@ pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<(Span, 
     groups(&history.spans(Event::Button(Button::Pressed)), debounce)
         .into_iter()
         .filter_map(|group| {
-            let steady = group.iter().find(|contact| contact.length() >= debounce)?;
+            let steady = group.iter().find(|contact| contact.length() >= debounce).copied();
+            let long = |contact: &Span| contact.length().saturating_add(READING) > debounce;
+            let (steady, sure) = match steady {
+                Some(steady) => (steady, true),
+                None => (unbroken(&group).into_iter().find(long)?, false),
+            };
             let last = group.last()?;
-            let press = Span { to: last.to, to_end: last.to_end, ..*steady };
+            let press = Span { to: last.to, to_end: last.to_end, ..steady };
             // The button must have been seen released, and then pressed, without a break.
+            let settling = debounce.saturating_add(STARTING);
             let restarted =
-                starts.iter().any(|at| *at <= press.to && press.from < at.saturating_add(debounce));
+                starts.iter().any(|at| *at <= press.to && press.from < at.saturating_add(settling));
             let dead = off.iter().any(|span| span.from <= press.to && press.from <= span.to);
-            let unsure = restarted || dead || is_close_call(&group, debounce);
+            let unsure = !sure || restarted || dead || is_close_call(&group, debounce);
             let counts = if unsure { Counts::Perhaps } else { Counts::Surely };
             (!press.from_before).then_some((press, counts))
         })
@@ -80,6 +110,20 @@ fn groups(contacts: &[Span], debounce: Nanos) -> Vec<Vec<Span>> {
         }
     }
     groups
+}
+
+/// The contacts of a group as they are for somebody who misses breaks shorter than a step.
+fn unbroken(group: &[Span]) -> Vec<Span> {
+    let mut contacts: Vec<Span> = Vec::new();
+    for contact in group {
+        match contacts.last_mut() {
+            Some(last) if contact.from.saturating_sub(last.to) <= STEP => {
+                (last.to, last.to_end) = (contact.to, contact.to_end);
+            }
+            Some(_) | None => contacts.push(*contact),
+        }
+    }
+    contacts
 }
 
 /// Whether a contact, or a break after it, lasts about as long as it must: a clock of whole
@@ -106,7 +150,10 @@ enum Action {
     Hold,
     PiHalted,
     SupplyGone,
-    SupplyBack,
+    /// A loss about as long as one must be to count.
+    SupplyPerhapsGone,
+    /// The supply is back; a clock that lost time in a reset may see that only so much later.
+    SupplyBack(Nanos),
     McuOn,
     McuOff,
 }
@@ -143,20 +190,32 @@ fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
             Counts::Surely => Action::Press,
             Counts::Perhaps => Action::PerhapsPress,
         };
-        actions.push((press.from.saturating_add(nanos(config.debounce)), action));
+        actions.push((counts_from(scenario, press), action));
         if press.length() >= nanos(config.forced_off_hold) {
             actions.push((press.from.saturating_add(nanos(config.forced_off_hold)), Action::Hold));
         }
     }
+    let resets: Vec<Nanos> = history.occurrences(Event::Mcu(Mcu::Reset)).collect();
+    let lost = |span: &Span, time: Nanos| {
+        let until = span.from.saturating_add(time);
+        let resets = resets.iter().filter(|at| span.from <= **at && **at <= until).count();
+        LOST_IN_RESET.saturating_mul(resets as u64)
+    };
+    let bridge = nanos(config.bridge);
     for span in history.spans(Event::SupplyGood(SupplyGood::Low)) {
-        if span.length() >= nanos(config.bridge) {
-            actions.push((span.from.saturating_add(nanos(config.bridge)), Action::SupplyGone));
+        let spread = short(scenario, bridge);
+        let surely = bridge.saturating_add(spread).saturating_add(lost(&span, bridge));
+        if span.length() >= surely {
+            actions.push((span.from.saturating_add(bridge), Action::SupplyGone));
+        } else if span.length().saturating_add(spread) >= bridge {
+            actions.push((span.from.saturating_add(bridge), Action::SupplyPerhapsGone));
         }
     }
+    let settle = nanos(config.supply_settle);
     for span in history.spans(Event::SupplyGood(SupplyGood::High)) {
-        if span.length() >= nanos(config.supply_settle) && !span.from_before {
-            let settled = span.from.saturating_add(nanos(config.supply_settle));
-            actions.push((settled, Action::SupplyBack));
+        if span.length() >= settle && !span.from_before {
+            let late = lost(&span, settle);
+            actions.push((span.from.saturating_add(settle), Action::SupplyBack(late)));
         }
     }
     let asks = match config.request_polarity {
@@ -177,17 +236,31 @@ fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
     actions
 }
 
+/// When a press counts at the earliest, by a clock in whole milliseconds that may be fast.
+pub(super) fn counts_from(scenario: &Scenario, press: Span) -> Nanos {
+    let debounce = nanos(scenario.config.debounce);
+    press.from.saturating_add(debounce.saturating_sub(short(scenario, debounce)))
+}
+
 struct Model<'a> {
     scenario: &'a Scenario,
     history: &'a History<'a>,
     intent: Intent,
     /// The supply went since a software shutdown: reconnecting it starts the Pi.
     reconnecting: bool,
+    /// So it may have.
+    perhaps_reconnecting: bool,
+    /// The supply is gone.
+    gone: bool,
+    /// Until then the firmware may not know of a reconnection.
+    late_until: Nanos,
     decided: Nanos,
     /// Both answers are right.
     open: bool,
     /// The board was on when the press that may be held began.
     press_began_on: bool,
+    /// That press may not have counted.
+    perhaps_pressed: bool,
 }
 
 impl<'a> Model<'a> {
@@ -210,9 +283,13 @@ impl<'a> Model<'a> {
             intent: record,
             // A start from nothing is a reconnection.
             reconnecting: record == Intent::AppShutdown,
+            gone: false,
+            perhaps_reconnecting: false,
+            late_until: Nanos::ZERO,
             decided: Nanos::ZERO,
             open: false,
             press_began_on: false,
+            perhaps_pressed: false,
         }
     }
 
@@ -226,6 +303,7 @@ impl<'a> Model<'a> {
         self.decided = at;
         self.open = false;
         self.reconnecting = false;
+        self.perhaps_reconnecting = false;
     }
 
     fn take(&mut self, at: Nanos, action: Action) {
@@ -235,9 +313,13 @@ impl<'a> Model<'a> {
         let halted_just_now =
             self.intent == Intent::AppShutdown && at.saturating_sub(self.decided) < UNDERSTOOD;
         match action {
-            Action::Press | Action::SupplyGone if halted_just_now => self.open = true,
+            Action::Press | Action::SupplyGone | Action::SupplyPerhapsGone if halted_just_now => {
+                self.open = true;
+            }
+            Action::Press if at < self.late_until => self.take(at, Action::PerhapsPress),
             Action::Press => {
                 self.press_began_on = fed;
+                self.perhaps_pressed = false;
                 if fed {
                     let turned = match self.intent {
                         Intent::On => Intent::Off,
@@ -253,8 +335,10 @@ impl<'a> Model<'a> {
             }
             Action::PerhapsPress => {
                 self.press_began_on = fed;
+                self.perhaps_pressed = true;
                 self.open = true;
             }
+            Action::Hold if self.perhaps_pressed => self.open = true,
             Action::Hold if fed && self.press_began_on => self.decide(at, Intent::Off),
             Action::Hold => {}
             Action::PiHalted => {
@@ -263,10 +347,30 @@ impl<'a> Model<'a> {
                 let told = !self.is(Event::PowerGood(PowerGood::Released), understood);
                 if fed && !told {
                     self.decide(at, Intent::AppShutdown);
+                    // A loss that the firmware has yet to notice follows the shutdown.
+                    self.perhaps_reconnecting = self.gone;
                 }
             }
-            Action::SupplyGone => self.reconnecting |= self.intent == Intent::AppShutdown,
-            Action::SupplyBack => self.reconnect(at),
+            Action::SupplyGone => {
+                self.gone = true;
+                self.reconnecting |= self.intent == Intent::AppShutdown;
+            }
+            Action::SupplyPerhapsGone => {
+                self.gone = true;
+                self.perhaps_reconnecting |= self.intent == Intent::AppShutdown;
+            }
+            Action::SupplyBack(late) => {
+                self.gone = false;
+                if self.intent == Intent::AppShutdown
+                    && (self.reconnecting || self.perhaps_reconnecting)
+                {
+                    self.late_until = at.saturating_add(late);
+                }
+                self.open |= self.intent == Intent::AppShutdown
+                    && self.perhaps_reconnecting
+                    && !self.reconnecting;
+                self.reconnect(at);
+            }
             // Without supply it dies too, so its start is a reconnection.
             Action::McuOn => {
                 self.reconnecting |= self.intent == Intent::AppShutdown;

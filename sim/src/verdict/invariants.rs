@@ -76,11 +76,15 @@ pub const RULES: [Rule; 10] = [
     },
 ];
 
+/// What a chip in reset takes until it drives its pins again, at the most: no Pi notices.
+const BLIP: Nanos = Nanos::MILLISECOND;
 const POWER_CYCLE: f64 = 2.0;
 const HEARD: Nanos = Nanos::from_millis(100);
 const TOLD: f64 = 5.0;
 const ANSWERED: f64 = 1.0;
 const MINUTE: f64 = 60.0;
+/// An LED that blinks changes more often than this.
+const STEADY: Nanos = Nanos::from_secs(2);
 const SHORT_BLINK: Nanos = Nanos::from_millis(150);
 /// What two readings of a clock in whole milliseconds, and the step after them, may take \[s\].
 const READINGS: f64 = 0.003;
@@ -198,6 +202,7 @@ impl Invariants<'_> {
             return None;
         }
         let window = Nanos::from_millis(u64::from(self.scenario.config.load_test_window.0));
+        let window = window.saturating_sub(intent::short(self.scenario, window));
         let testing = self
             .history
             .occurrences(Event::SupplyEnable(SupplyEnable::On))
@@ -280,10 +285,11 @@ impl Invariants<'_> {
         let allowed = config.boot_allowance.0 + config.shutdown_timeout.0;
         let allowed = Nanos::from_millis(u64::from(allowed)).saturating_add(Nanos::SECOND);
         let mut told = 0;
-        for span in self.history.spans(Event::PowerGood(PowerGood::Low)) {
+        for span in joined(self.history.spans(Event::PowerGood(PowerGood::Low))) {
             // Low since the start of the Pi: that is no notice.
             let fed = Event::SupplyEnable(SupplyEnable::On);
-            if span.from_before || !self.was(fed, span.from) || span.length() < HEARD {
+            let heard = self.was(fed, span.from) && self.was(fed, span.from.saturating_sub(BLIP));
+            if span.from_before || !heard || span.length() < HEARD {
                 continue;
             }
             told += 1;
@@ -306,7 +312,8 @@ impl Invariants<'_> {
                 None if !span.to_end => {
                     return Found::failed(span.to, "the notice was withdrawn and no cut came");
                 }
-                None if span.length() <= allowed => {
+                // The supply's return grants the allowance anew (R9).
+                None if span.to.saturating_sub(self.returned(span)) <= allowed => {
                     return Found::undecided("the run ends before the cut is due");
                 }
                 None => {
@@ -319,6 +326,12 @@ impl Invariants<'_> {
             0 => "the Pi was never told".to_owned(),
             n => format!("told {n} times, cut each time"),
         })
+    }
+
+    /// When the supply last came back within a stretch; its beginning if it did not.
+    fn returned(&self, span: Span) -> Nanos {
+        let back = self.history.occurrences(Event::SupplyGood(SupplyGood::High));
+        back.filter(|at| span.from < *at && *at <= span.to).last().unwrap_or(span.from)
     }
 
     /// Whether `state` held just before `at`.
@@ -343,7 +356,17 @@ impl Invariants<'_> {
         let mut starts: Vec<Nanos> = Vec::new();
         let mut closest: Vec<(Nanos, Nanos)> = Vec::new();
         let revived: Vec<Nanos> = self.history.occurrences(Event::Mcu(Mcu::On)).collect();
+        // Pins that float in a reset for less than it takes the Pi to go off make no start.
+        let mut enabled: Vec<Span> = Vec::new();
         for span in self.history.spans(Event::SupplyEnable(SupplyEnable::On)) {
+            match enabled.last_mut() {
+                Some(last) if !self.was(Event::Pi(Phase::Off), span.from) => {
+                    (last.to, last.to_end) = (span.to, span.to_end);
+                }
+                Some(_) | None => enabled.push(span),
+            }
+        }
+        for span in enabled {
             // An attempt that the load test ended is spaced by its own back-off.
             let attempt = !span.to_end && span.length() <= window;
             let pressed = presses.iter().any(|p| p.to > last_start && p.from <= span.from);
@@ -452,11 +475,13 @@ impl Invariants<'_> {
             .filter(|(_, event)| matches!(event, Event::StatusLed(_)))
             .map(|(at, _)| at)
             .collect();
+        let changes = without_blips(&changes);
         let after = changes.partition_point(|at| *at < from);
+        // One change alone is none that goes on.
         let blinking = after
-            .checked_sub(1)
-            .and_then(|last| changes.get(last))
-            .is_some_and(|last| from.saturating_sub(*last) < Nanos::SECOND);
+            .checked_sub(2)
+            .and_then(|last_but_one| changes.get(last_but_one))
+            .is_some_and(|change| from.saturating_sub(*change) <= Nanos::SECOND);
         let later = changes.get(after..).unwrap_or_default();
         if !blinking {
             return later.first().copied();
@@ -466,8 +491,16 @@ impl Invariants<'_> {
             // The blinking stopped.
             return Some(from);
         }
+        // So it does with a change after which nothing changes.
+        let limit = from.saturating_add(Nanos::from_secs_f64(ANSWERED));
+        let last = |(at, next): (Nanos, Option<Nanos>)| {
+            at <= limit && next.unwrap_or(self.history.end) > at.saturating_add(STEADY)
+        };
+        let next = later.iter().skip(1).map(|at| Some(*at)).chain([None]);
+        let stops = later.iter().copied().zip(next).find(|pair| last(*pair)).map(|(at, _)| at);
         let short = |pair: &&[Nanos]| pair[1].saturating_sub(pair[0]) <= SHORT_BLINK;
-        later.windows(2).find(short).map(|pair| pair[0])
+        let blinks = later.windows(2).find(short).map(|pair| pair[0]);
+        [stops, blinks].into_iter().flatten().min()
     }
 
     fn presses_answered(&self) -> Found {
@@ -477,8 +510,8 @@ impl Invariants<'_> {
             if counts == intent::Counts::Perhaps {
                 continue;
             }
+            let blink = self.answer(intent::counts_from(self.scenario, press));
             let from = press.from.saturating_add(debounce);
-            let blink = self.answer(from);
             let limit = from.saturating_add(Nanos::from_secs_f64(ANSWERED));
             if blink.is_none() && self.history.end < limit {
                 continue;
@@ -493,6 +526,32 @@ impl Invariants<'_> {
             Some((margin, at, detail)) => Found::measured(Margin::Seconds(margin), at, detail),
         }
     }
+}
+
+/// Stretches with no more than a blip between them, as one.
+fn joined(spans: Vec<Span>) -> Vec<Span> {
+    let mut joined: Vec<Span> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some(last) if span.from.saturating_sub(last.to) <= BLIP => {
+                (last.to, last.to_end) = (span.to, span.to_end);
+            }
+            Some(_) | None => joined.push(span),
+        }
+    }
+    joined
+}
+
+/// Changes without those that are undone within a blip.
+fn without_blips(changes: &[Nanos]) -> Vec<Nanos> {
+    let mut kept: Vec<Nanos> = Vec::new();
+    for at in changes {
+        match kept.last() {
+            Some(last) if at.saturating_sub(*last) <= BLIP => _ = kept.pop(),
+            Some(_) | None => kept.push(*at),
+        }
+    }
+    kept
 }
 
 /// What two stretches share; `None` if nothing.
