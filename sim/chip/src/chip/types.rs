@@ -130,29 +130,29 @@ pub enum Mode {
 /// All times but `stalled` add up to the time that passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Running, stalls and lockup included [ns].
+    /// Running, stalls and lockup included \[ns\].
     pub run: u64,
-    /// Stalled by an erase or programming; part of `run` [ns].
+    /// Stalled by an erase or programming; part of `run` \[ns\].
     pub stalled: u64,
-    /// In Sleep mode [ns].
+    /// In Sleep mode \[ns\].
     pub sleep: u64,
-    /// In Stop mode, waking from it included [ns].
+    /// In Stop mode, waking from it included \[ns\].
     pub stop: u64,
-    /// In Standby mode [ns].
+    /// In Standby mode \[ns\].
     pub standby: u64,
-    /// Supplied but in reset or starting up [ns].
+    /// Supplied but in reset or starting up \[ns\].
     pub reset: u64,
-    /// Without supply [ns].
+    /// Without supply \[ns\].
     pub off: u64,
-    /// Instructions executed [count].
+    /// Instructions executed \[count\].
     pub instructions: u64,
-    /// Cycles of the core's clock, Sleep included [count].
+    /// Cycles of the core's clock, Sleep included \[count\].
     pub cycles: u64,
-    /// Entries of Sleep mode [count].
+    /// Entries of Sleep mode \[count\].
     pub sleeps: u64,
-    /// Entries of Stop mode [count].
+    /// Entries of Stop mode \[count\].
     pub stops: u64,
-    /// Words of non-volatile memory written, and pages erased [count].
+    /// Words of non-volatile memory written, and pages erased \[count\].
     pub nvm_operations: u64,
 }
 
