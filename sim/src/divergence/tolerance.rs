@@ -4,9 +4,8 @@
 //! times with the MSI, asleep in Sleep mode. A firmware that counted the LSI for it would differ.
 
 use super::starts;
-use crate::parts::Board;
 use crate::quantity::Nanos;
-use crate::scenario::{Act, Scenario};
+use crate::scenario::Scenario;
 use crate::timeline::{Mcu, What};
 
 /// The firmware wakes at least every half lap of its low-power timer.
@@ -37,16 +36,9 @@ impl Tolerance {
     /// For runs of `scenario` whose time zero came after `warm_up`.
     #[must_use]
     pub fn of(scenario: &Scenario, warm_up: Nanos) -> Self {
-        let mut board = scenario.board.clone();
-        let mut msi = board.clock_error();
-        let mut lsi = board.lsi_frequency.0;
-        for stimulus in &scenario.stimuli {
-            if let Act::Drift(drift) = &stimulus.act {
-                board = Board::with(board, &drift.board);
-                msi = msi.max(board.clock_error());
-                lsi = lsi.min(board.lsi_frequency.0);
-            }
-        }
+        let msi = scenario.clock_error();
+        let boards = scenario.boards();
+        let lsi = boards.iter().map(|board| board.lsi_frequency.0).fold(f64::INFINITY, f64::min);
         let longest = scenario.config.times().into_iter().map(|(_, _, time)| time.0).max();
         Self {
             epsilon: msi,

@@ -305,6 +305,22 @@ impl Act {
 }
 
 impl Scenario {
+    /// The board at the beginning and after each drift.
+    pub(crate) fn boards(&self) -> Vec<Board> {
+        let mut boards = vec![self.board.clone()];
+        for stimulus in &self.stimuli {
+            if let (Act::Drift(drift), Some(last)) = (&stimulus.act, boards.last().cloned()) {
+                boards.push(last.with(&drift.board));
+            }
+        }
+        boards
+    }
+
+    /// The largest error that the microcontroller's clock ever has, as a fraction.
+    pub(crate) fn clock_error(&self) -> f64 {
+        self.boards().iter().map(Board::clock_error).fold(0.0, f64::max)
+    }
+
     /// The only level on which it makes sense, and why: because it says so, or because a stimulus needs a
     /// chip.
     pub fn only_on(&self) -> Option<OnlyOn> {

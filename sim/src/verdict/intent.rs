@@ -15,7 +15,6 @@
 use firmware::record::Intent;
 use firmware::time::Millis;
 
-use crate::parts::Board;
 use crate::quantity::Nanos;
 use crate::scenario::{Act, BoardPin, Pin, Scenario, StartEeprom, StartPi};
 use crate::timeline::{
@@ -46,14 +45,7 @@ const LOST_IN_RESET: Nanos = Nanos::from_millis(1_350);
 
 /// How much shorter than it should a time by the board's clock may be.
 pub(super) fn short(scenario: &Scenario, time: Nanos) -> Nanos {
-    let mut board = scenario.board.clone();
-    let mut error = board.clock_error();
-    for stimulus in &scenario.stimuli {
-        if let Act::Drift(drift) = &stimulus.act {
-            board = Board::with(board, &drift.board);
-            error = error.max(board.clock_error());
-        }
-    }
+    let error = scenario.clock_error();
     READING.saturating_add(Nanos((time.0 as f64 * error).ceil() as u64))
 }
 
