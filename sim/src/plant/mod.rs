@@ -12,6 +12,7 @@
 //! cable), and predicts the next crossing; [`Plant::next`] says when that is.
 
 pub mod cable;
+mod inputs;
 pub mod ltc4041;
 mod mcu;
 pub mod ode;
@@ -20,17 +21,14 @@ pub mod rail;
 pub mod relay_load;
 pub mod supercap;
 pub mod supply;
+mod visible;
 mod wiring;
-
-use firmware::signals::Level;
 
 use crate::parts::{self, Drift};
 use crate::quantity::Nanos;
-use crate::timeline::{
-    Button, CapsCharged, Charger, Event, HoldUp, LoadSwitch, Mcu, PiRequest, Pin, Plug, PowerPath,
-    Quantities, Rail as RailState, SupplyGood,
-};
+use crate::timeline::{Event, HoldUp, LoadSwitch, Mcu, Plug, PowerPath, Quantities};
 use cable::Cable;
+use inputs::Inputs;
 use ltc4041::{Ltc4041, OperatingPoint};
 use mcu::McuSupply;
 use pi::Pi;
@@ -38,24 +36,11 @@ use rail::{Fall, Rail};
 use relay_load::RelayLoad;
 use supercap::Supercap;
 use supply::Supply;
+use visible::Visible;
 use wiring::{parameters, source};
 
 pub use mcu::{SupplyWatch, Watched};
 pub use wiring::{Driven, Wiring};
-
-/// What is visible of the plant's discrete state; a change of it is an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Visible {
-    plug: Plug,
-    power_path: PowerPath,
-    charger: Charger,
-    supply_good: SupplyGood,
-    caps_charged: CapsCharged,
-    button: Button,
-    pi_request: PiRequest,
-    rail: RailState,
-    mcu: Mcu,
-}
 
 /// The plant.
 #[derive(Clone, Debug)]
@@ -69,11 +54,7 @@ pub struct Plant {
     rail: Rail,
     pi: Pi,
     relay: RelayLoad,
-    button: Button,
-    /// How many disturbances invert each input pin.
-    noise: [u32; 4],
-    /// The level at which each input pin is held, whatever drives it.
-    stuck: [Option<Level>; 4],
+    inputs: Inputs,
     mcu: McuSupply,
     driven: Driven,
     point: OperatingPoint,
@@ -112,17 +93,7 @@ impl Plant {
         let mcu = McuSupply::new(&wiring.board, source.voltage.max(wiring.vscap));
         let ltc4041 = Ltc4041::new(wiring.board.clone(), source, wiring.vscap);
         let point = ltc4041.solve(source, 0.0, &caps);
-        let visible = Visible {
-            plug: cable.plug(),
-            power_path: ltc4041.path(),
-            charger: point.charger,
-            supply_good: ltc4041.pfo(),
-            caps_charged: ltc4041.capgd(),
-            button: Button::Released,
-            pi_request: pi.request(Nanos::ZERO),
-            rail: RailState::Down,
-            mcu: mcu.state(),
-        };
+        let visible = Visible::at_the_start(&cable, &ltc4041, &point, &pi, &mcu);
         let mut plant = Self {
             now: Nanos::ZERO,
             wiring,
@@ -133,9 +104,7 @@ impl Plant {
             rail,
             pi,
             relay,
-            button: Button::Released,
-            noise: [0; 4],
-            stuck: [None; 4],
+            inputs: Inputs::new(),
             mcu,
             driven: Driven::FLOATING,
             point,
@@ -289,58 +258,6 @@ impl Plant {
         fall.reaches(part.boost_lockout.0).max(fall.since.saturating_add(part.restart_delay))
     }
 
-    fn publish(&mut self, events: &mut Vec<Event>) {
-        let visible = Visible {
-            plug: self.cable.plug(),
-            power_path: self.ltc4041.path(),
-            charger: self.point.charger,
-            supply_good: match self.input_level(Pin::SupplyGood) {
-                Level::High => SupplyGood::High,
-                Level::Low => SupplyGood::Low,
-            },
-            caps_charged: match self.input_level(Pin::CapsCharged) {
-                Level::High => CapsCharged::High,
-                Level::Low => CapsCharged::Low,
-            },
-            button: match self.input_level(Pin::Button) {
-                Level::High => Button::Released,
-                Level::Low => Button::Pressed,
-            },
-            pi_request: match self.input_level(Pin::PiRequest) {
-                Level::High => PiRequest::High,
-                Level::Low => PiRequest::Low,
-            },
-            rail: self.rail_state(),
-            mcu: self.mcu.state(),
-        };
-        let before = std::mem::replace(&mut self.visible, visible);
-        let mut note = |changed: bool, event: Event| {
-            if changed {
-                events.push(event);
-            }
-        };
-        note(before.plug != visible.plug, Event::Plug(visible.plug));
-        note(before.supply_good != visible.supply_good, Event::SupplyGood(visible.supply_good));
-        note(before.power_path != visible.power_path, Event::PowerPath(visible.power_path));
-        note(before.charger != visible.charger, Event::Charger(visible.charger));
-        note(before.caps_charged != visible.caps_charged, Event::CapsCharged(visible.caps_charged));
-        note(before.rail != visible.rail, Event::Rail(visible.rail));
-        note(before.button != visible.button, Event::Button(visible.button));
-        note(before.pi_request != visible.pi_request, Event::PiRequest(visible.pi_request));
-        note(before.mcu != visible.mcu, Event::Mcu(visible.mcu));
-    }
-
-    fn rail_state(&self) -> RailState {
-        let under_voltage = self.pi.part().under_voltage.0;
-        match self.rail {
-            Rail::Fed if self.vsys() >= under_voltage => RailState::Up,
-            Rail::Fed => RailState::Sagging,
-            Rail::Falling(fall) if fall.reaches(rail::DOWN) <= self.now => RailState::Down,
-            Rail::Falling(fall) if fall.reaches(under_voltage) <= self.now => RailState::Sagging,
-            Rail::Falling(_) => RailState::Up,
-        }
-    }
-
     /// The values of everything that has a value, now.
     pub fn quantities(&self) -> Quantities {
         // While it charges, VIN and VSYS move with the capacitors between events.
@@ -366,56 +283,6 @@ impl Plant {
             vscap: terminal.voltage,
             load_current,
             caps_current: terminal.current,
-        }
-    }
-
-    /// Everything's present state as events, for the beginning of a timeline.
-    pub fn states(&self) -> Vec<Event> {
-        let visible = self.visible;
-        vec![
-            Event::Plug(visible.plug),
-            Event::SupplyGood(visible.supply_good),
-            Event::PowerPath(visible.power_path),
-            Event::Charger(visible.charger),
-            Event::CapsCharged(visible.caps_charged),
-            Event::Rail(visible.rail),
-            Event::Button(visible.button),
-            Event::PiRequest(visible.pi_request),
-            Event::Mcu(visible.mcu),
-            Event::Pi(self.pi.phase()),
-            Event::FileSystem(self.pi.file_system()),
-        ]
-    }
-
-    /// The level of an input pin of the microcontroller, noise and faults included.
-    pub fn input_level(&self, pin: Pin) -> Level {
-        self.stuck[pin as usize].unwrap_or_else(|| self.noisy_level(pin))
-    }
-
-    /// The level that an input pin would have if it were not stuck.
-    pub fn noisy_level(&self, pin: Pin) -> Level {
-        let level = match pin {
-            Pin::SupplyGood => match self.ltc4041.pfo() {
-                SupplyGood::High => Level::High,
-                SupplyGood::Low => Level::Low,
-            },
-            Pin::Button => match self.button {
-                Button::Pressed => Level::Low,
-                Button::Released => Level::High,
-            },
-            Pin::PiRequest => match self.pi.request(self.now) {
-                PiRequest::High => Level::High,
-                PiRequest::Low => Level::Low,
-            },
-            Pin::CapsCharged => match self.ltc4041.capgd() {
-                CapsCharged::High => Level::High,
-                CapsCharged::Low => Level::Low,
-            },
-        };
-        match (level, self.noise[pin as usize]) {
-            (level, 0) => level,
-            (Level::High, _) => Level::Low,
-            (Level::Low, _) => Level::High,
         }
     }
 
@@ -467,32 +334,6 @@ impl Plant {
     pub fn set_plug(&mut self, plug: Plug) -> bool {
         self.touched = true;
         self.cable.set_plug(plug)
-    }
-
-    /// Moves the button; says whether that changed anything.
-    pub fn set_button(&mut self, button: Button) -> bool {
-        self.touched = true;
-        std::mem::replace(&mut self.button, button) != button
-    }
-
-    /// Something begins to invert a pin, which stays so until everything that inverts it has ended;
-    /// says whether that changed anything.
-    pub fn begin_noise(&mut self, pin: Pin) -> bool {
-        self.touched = true;
-        self.noise[pin as usize] += 1;
-        self.noise[pin as usize] == 1
-    }
-
-    /// One of the things that invert a pin ends.
-    pub fn end_noise(&mut self, pin: Pin) {
-        self.touched = true;
-        self.noise[pin as usize] = self.noise[pin as usize].saturating_sub(1);
-    }
-
-    /// Holds an input pin at a level, whatever drives it, or lets it go.
-    pub fn hold_input(&mut self, pin: Pin, level: Option<Level>) {
-        self.touched = true;
-        self.stuck[pin as usize] = level;
     }
 
     /// Puts the capacitors at a voltage \[V\].
