@@ -45,6 +45,8 @@ pub struct Source {
     pub voltage: f64,
     /// Resistance \[Ω\].
     pub resistance: f64,
+    /// Current beyond which its voltage collapses \[A\]; infinite if there is none.
+    pub limit: f64,
 }
 
 /// The electrical solution between two events.
@@ -52,6 +54,8 @@ pub struct Source {
 pub struct OperatingPoint {
     /// Input voltage \[V\].
     pub vin: f64,
+    /// Current out of the source \[A\].
+    pub input: f64,
     /// VSYS \[V\]; `None` if nothing feeds it.
     pub vsys: Option<f64>,
     /// What is connected to the capacitors.
@@ -173,6 +177,7 @@ impl Ltc4041 {
             PowerPath::Collapsed => self.resting(source, None, self.part.quiescent_normal.0),
             PowerPath::Backup => OperatingPoint {
                 vin: source.voltage,
+                input: 0.0,
                 vsys: Some(self.part.backup_voltage.0),
                 drive: boost(&self.part, load),
                 charger: Charger::Off,
@@ -185,6 +190,7 @@ impl Ltc4041 {
         let mcu = if source.voltage > self.part.mcu_dead.0 { 0.0 } else { self.part.mcu_current.0 };
         OperatingPoint {
             vin: source.voltage,
+            input: 0.0,
             vsys,
             drive: Drive::Rest { current: quiescent + mcu },
             charger: Charger::Off,

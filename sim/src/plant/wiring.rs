@@ -56,8 +56,9 @@ pub(super) fn source(supply: &Supply, cable: &Cable) -> Source {
         Plug::In => Source {
             voltage: supply.open_circuit(),
             resistance: supply.resistance() + cable.resistance(),
+            limit: f64::INFINITY,
         },
-        Plug::Out => Source { voltage: 0.0, resistance: 0.0 },
+        Plug::Out => Source { voltage: 0.0, resistance: 0.0, limit: f64::INFINITY },
     }
 }
 

@@ -18,6 +18,7 @@ impl Ltc4041 {
         let vsys = |vin: f64| Some(vin - self.part.input_switch.0 * load);
         let idle = |charger| OperatingPoint {
             vin: loaded,
+            input: load,
             vsys: vsys(loaded),
             drive: Drive::Rest { current: self.part.quiescent_normal.0 },
             charger,
@@ -37,7 +38,7 @@ impl Ltc4041 {
         let power = (-terminal.current * terminal.voltage).max(0.0) / self.part.charge_efficiency.0;
         let vin = charging_vin(loaded, source.resistance, power);
         let vsys = if vin < self.part.power_fail.0 { Some(self.held_vsys) } else { vsys(vin) };
-        OperatingPoint { vin, vsys, drive, charger }
+        OperatingPoint { vin, input: load + power / vin, vsys, drive, charger }
     }
 
     /// The limit that binds decides the charger's mode.
@@ -118,6 +119,7 @@ impl Ltc4041 {
                 rise(self.limited_power(source, load) / full_scale),
                 rise(target - resistance * full_scale),
                 self.charging_vin_crossing(source, load).and_then(rise),
+                self.source_limit_crossing(source, load).and_then(rise),
             ]),
             Charger::InputLimited => {
                 // (target − v)/r = P/v
@@ -137,6 +139,14 @@ impl Ltc4041 {
                 | Drive::Voltage { .. } => None,
             },
         }
+    }
+
+    /// The terminal voltage at which charging at full scale asks the source for more than its limit.
+    fn source_limit_crossing(&self, source: Source, load: f64) -> Option<f64> {
+        let vin = source.voltage - source.resistance * source.limit;
+        let power = vin * (source.limit - load);
+        let terminal = power * self.part.charge_efficiency.0 / self.part.charge_current.0;
+        (source.limit.is_finite() && terminal > 0.0).then_some(terminal)
     }
 
     /// The terminal voltage at which charging at full scale pulls VIN down to the power-fail
