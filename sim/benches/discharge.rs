@@ -11,13 +11,14 @@ const CONVERTER: Drive =
     Drive::Converter { power: 2.45, drop: 0.1, resistance: 0.08, current_limit: 6.0 };
 
 fn stack(leakage: f64) -> Supercap {
-    let parameters = Parameters { capacitance: 16.5, esr: 0.06, leakage, slow: None };
+    let parameters = Parameters { capacitance: 16.5, growth: 0.0, esr: 0.06, leakage, slow: None };
     Supercap::new(parameters, 4.7)
 }
 
 fn two_branches() -> Supercap {
     let parameters = Parameters {
         capacitance: 14.25,
+        growth: 0.0,
         esr: 0.06,
         leakage: 90e-6,
         slow: Some(SlowBranch { capacitance: 3.75, resistance: 10.7 }),

@@ -126,6 +126,7 @@ fn run_time(farads: f64, current: f64, start: Option<f64>) -> f64 {
 fn parameters(scenario: &Scenario) -> Parameters {
     Parameters {
         capacitance: scenario.caps.capacitance.0,
+        growth: 0.0,
         esr: scenario.caps.esr.0,
         leakage: 0.0,
         slow: None,

@@ -135,7 +135,8 @@ mod tests {
     }
 
     fn caps(voltage: f64) -> Supercap {
-        let parameters = Parameters { capacitance: 10.0, esr: 0.0, leakage: 0.0, slow: None };
+        let parameters =
+            Parameters { capacitance: 10.0, growth: 0.0, esr: 0.0, leakage: 0.0, slow: None };
         Supercap::new(parameters, voltage)
     }
 

@@ -12,8 +12,7 @@
 //! ```
 //!
 //! The state is the voltage of the ideal capacitor, and of the slow branch if there is one (the
-//! two-branch model of Zubieta and Bonert, IEEE Trans. Ind. Appl. 36 (2000) 199-205, with constant
-//! capacitances). A boost converter that holds its output draws a constant power: with the loss
+//! two-branch model of Zubieta and Bonert, IEEE Trans. Ind. Appl. 36 (2000) 199-205). A boost converter that holds its output draws a constant power: with the loss
 //! voltage Vx, the loss resistance Rb and P = output power + fixed loss,
 //!
 //! ```text
@@ -28,6 +27,10 @@
 //! and constant voltage are straight lines and exponentials (`linear`); only constant power with a
 //! slow branch has to be integrated (`two_branch`).
 //!
+//! The capacitance may grow with the voltage, C(V) = C + k V = dQ/dV, as that of porous electrodes does
+//! (Zubieta and Bonert). Everything above keeps a closed form (`constant_power`, `growing`); with a
+//! slow branch as well, all drives are integrated.
+//!
 //! # Below collapse
 //! Where the quadratic has no real root, or the current would exceed the converter's limit, the
 //! power is no longer delivered. A converter with a current limit then runs into it: it draws the
@@ -40,11 +43,11 @@
 //! Leakage is constant and stops when the capacitor is empty; nothing discharges below 0 V. A source
 //! and its resistance are linear: below the capacitor's voltage it would draw current, which a
 //! charger does not, so the caller must change the drive. A source without any resistance is given
-//! [`LEAST_RESISTANCE`]. Capacitance does not depend on voltage; ageing and temperature are other
-//! [`Parameters`]. Left out: the third (months-long) branch of the model, dielectric absorption, the
+//! [`LEAST_RESISTANCE`]. Ageing and temperature are other [`Parameters`]. Left out: the third (months-long) branch of the model, dielectric absorption, the
 //! balance of the two cells, and every capacitor on the converter's input.
 
 mod constant_power;
+mod growing;
 mod linear;
 #[cfg(test)]
 mod tests;
@@ -59,14 +62,35 @@ pub const LEAST_RESISTANCE: f64 = 1e-9;
 /// A stack of cells, as seen from its terminals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
-    /// Capacitance of the stack, of the fast branch if there is a slow one \[F\]; above zero.
+    /// Capacitance of the stack at 0 V, of the fast branch if there is a slow one \[F\]; above zero.
     pub capacitance: f64,
+    /// What each volt across the stack adds to it \[F/V\].
+    pub growth: f64,
     /// Equivalent series resistance \[Ω\].
     pub esr: f64,
     /// Leakage current \[A\].
     pub leakage: f64,
     /// The charge that moves deep into the pores.
     pub slow: Option<SlowBranch>,
+}
+
+impl Parameters {
+    /// The capacitance \[F\] at `voltage` \[V\], which is dQ/dV.
+    #[must_use]
+    pub fn capacitance_at(&self, voltage: f64) -> f64 {
+        self.capacitance + self.growth * voltage
+    }
+
+    /// The charge \[C\] at `voltage` \[V\].
+    fn charge_at(&self, voltage: f64) -> f64 {
+        voltage * (self.capacitance + 0.5 * self.growth * voltage)
+    }
+
+    /// The voltage \[V\] at `charge` \[C\].
+    fn voltage_at(&self, charge: f64) -> f64 {
+        let square = self.capacitance * self.capacitance + 2.0 * self.growth * charge;
+        2.0 * charge / (self.capacitance + square.max(0.0).sqrt())
+    }
 }
 
 /// A second capacitor behind a resistance, parallel to the fast one inside the ESR.
@@ -272,9 +296,13 @@ impl Supercap {
         let above = |capacitance: f64, voltage: f64| {
             if voltage > end { 0.5 * capacitance * (voltage - end) * (voltage + end) } else { 0.0 }
         };
-        let slow =
-            self.parameters.slow.map_or(0.0, |slow| above(slow.capacitance, self.slow_voltage));
-        above(self.parameters.capacitance, self.voltage) + slow
+        let Parameters { capacitance, growth, slow, .. } = self.parameters;
+        let slow = slow.map_or(0.0, |slow| above(slow.capacitance, self.slow_voltage));
+        let v = self.voltage;
+        // ∫ k V² dV
+        let grown =
+            if v > end { growth * (v - end) * (v * v + v * end + end * end) / 3.0 } else { 0.0 };
+        above(capacitance, v) + grown + slow
     }
 }
 
@@ -447,7 +475,8 @@ impl Supercap {
 
     /// The rate of change of the capacitor voltage \[V/s\].
     fn rate(&self, mode: Mode) -> f64 {
-        let rate = (self.inflow(mode) - self.leakage(mode)) / self.parameters.capacitance;
+        let rate =
+            (self.inflow(mode) - self.leakage(mode)) / self.parameters.capacitance_at(self.voltage);
         if self.voltage <= 0.0 { rate.max(0.0) } else { rate }
     }
 
@@ -474,6 +503,9 @@ impl Supercap {
             }
             Mode::Empty => Load::Empty,
         };
+        if self.parameters.growth != 0.0 {
+            return growing::run(self, load, self.leakage(mode), until, seconds);
+        }
         let (fast, slow) = trajectories(self, load, self.leakage(mode));
         match fast.time_to(level).filter(|time| *time <= seconds) {
             Some(time) => {
@@ -512,13 +544,11 @@ impl Supercap {
 
     fn constant_power(&self, mode: Mode, leakage: f64) -> Option<ConstantPower> {
         match mode {
-            Mode::Power { power, drop, resistance } => Some(ConstantPower::new(
-                power,
-                drop,
-                self.parameters.esr + resistance,
-                self.parameters.capacitance,
-                leakage,
-            )),
+            Mode::Power { power, drop, resistance } => {
+                let Parameters { capacitance, growth, esr, .. } = self.parameters;
+                let core = ConstantPower::new(power, drop, esr + resistance, capacitance, leakage);
+                Some(core.growing(growth))
+            }
             Mode::Current(_) | Mode::Source { .. } | Mode::Empty => None,
         }
     }

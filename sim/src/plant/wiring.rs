@@ -68,5 +68,11 @@ pub(super) fn parameters(caps: &parts::Caps) -> Parameters {
         capacitance: caps.slow_capacitance.0,
         resistance: caps.slow_resistance.0,
     });
-    Parameters { capacitance: caps.capacitance.0, esr: caps.esr.0, leakage: caps.leakage.0, slow }
+    Parameters {
+        capacitance: caps.capacitance.0,
+        growth: 0.0,
+        esr: caps.esr.0,
+        leakage: caps.leakage.0,
+        slow,
+    }
 }

@@ -20,6 +20,14 @@
 //!      x = Il W / P,  φ(x) = (x - ln(1 + x)) / x²
 //! ```
 //!
+//! A capacitance that grows with its voltage, C(V) = C + k V, adds
+//!
+//! ```text
+//! k [ Vx (the above / C) + (W0³ ψ(x0) - W1³ ψ(x1)) / P
+//!     + R² ( P/W0 - P/W1 + Il ln( W0 (P + Il W1) / (W1 (P + Il W0)) ) ) ]
+//!      ψ(x) = (x²/2 - x + ln(1 + x)) / x³,  1/3 without leakage
+//! ```
+//!
 //! Without leakage φ = 1/2 and this is `C/(2P) (W0² - W1²) - R C ln(W0/W1)`; while charging, `P` is
 //! negative and it is `C/(2|P|) (W1² - W0²) + R C ln(W1/W0)`. Both follow from the differential
 //! equation by partial fractions; nothing is approximated, leakage included.
@@ -39,8 +47,10 @@ pub(super) struct ConstantPower {
     pub(super) drop: f64,
     /// R, all of it between the ideal capacitor and the port \[Ω\].
     pub(super) resistance: f64,
-    /// C \[F\].
+    /// C, at 0 V \[F\].
     pub(super) capacitance: f64,
+    /// k, what each volt adds to it \[F/V\].
+    pub(super) growth: f64,
     /// Il \[A\].
     pub(super) leakage: f64,
     /// sqrt(R P), the port voltage at which a discharge collapses; zero for a charge \[V\].
@@ -48,7 +58,7 @@ pub(super) struct ConstantPower {
 }
 
 impl ConstantPower {
-    /// With these elements.
+    /// With these elements; the capacitance does not grow.
     pub(super) fn new(
         power: f64,
         drop: f64,
@@ -61,9 +71,15 @@ impl ConstantPower {
             drop,
             resistance,
             capacitance,
+            growth: 0.0,
             leakage,
             least: (resistance * power).max(0.0).sqrt(),
         }
+    }
+
+    /// The same with a capacitance that grows by `growth` \[F/V\].
+    pub(super) fn growing(self, growth: f64) -> Self {
+        Self { growth, ..self }
     }
 
     /// The port voltage W \[V\] at the capacitor voltage `voltage` \[V\]; at a capacitor voltage
@@ -105,32 +121,50 @@ impl ConstantPower {
     /// leads there.
     pub(super) fn time(&self, from: f64, to: f64) -> f64 {
         let Self { power: p, leakage: l, .. } = *self;
-        if l == 0.0 {
-            // Same expression with φ = 1/2; written out because it is the usual case.
-            let ohmic =
-                if self.resistance > 0.0 { self.resistance * libm::log(from / to) } else { 0.0 };
-            return self.capacitance * ((from - to) * (from + to) / (2.0 * p) - ohmic);
-        }
         let (before, after) = (p + l * from, p + l * to);
-        if (before < 0.0) != (after < 0.0) || after == 0.0 {
-            return f64::NAN; // on the other side of the equilibrium W = |P|/Il
+        // With leakage nothing passes the equilibrium W = |P|/Il.
+        if l != 0.0 && ((before < 0.0) != (after < 0.0) || after == 0.0) {
+            return f64::NAN;
         }
-        let ohmic = if self.resistance > 0.0 {
-            self.resistance * libm::log(from / to * (after / before))
-        } else {
-            0.0
+        let logarithm = match (self.resistance > 0.0, l == 0.0) {
+            (false, _) => 0.0,
+            (true, true) => libm::log(from / to),
+            (true, false) => libm::log(from / to * (after / before)),
         };
-        let squares = from * from * phi(l * from / p) - to * to * phi(l * to / p);
-        self.capacitance * (squares / p - ohmic)
+        let squares = if l == 0.0 {
+            // φ = 1/2; written out because it is the usual case.
+            (from - to) * (from + to) / (2.0 * p)
+        } else {
+            (from * from * phi(l * from / p) - to * to * phi(l * to / p)) / p
+        };
+        let per_farad = squares - self.resistance * logarithm;
+        let constant = self.capacitance * per_farad;
+        if self.growth == 0.0 {
+            return constant;
+        }
+        let cubes = if l == 0.0 {
+            (from - to) * (from * from + from * to + to * to) / (3.0 * p)
+        } else {
+            (from * from * from * psi(l * from / p) - to * to * to * psi(l * to / p)) / p
+        };
+        let ohmic = if self.resistance > 0.0 { p / from - p / to + l * logarithm } else { 0.0 };
+        let square = self.resistance * self.resistance;
+        constant + self.growth * (self.drop * per_farad + cubes + square * ohmic)
     }
 
     /// Whether a discharge from the port voltage `from` certainly takes longer than `seconds` to
     /// reach `to`; saves the logarithm of [`time`](Self::time) in the usual case.
     ///
-    /// -dt/dW is a concave function of W while discharging, so the trapezoid is a lower bound.
+    /// -dt/dW is a concave function of W while discharging with a constant capacitance, so the
+    /// trapezoid with the least capacitance on the way is a lower bound.
     pub(super) fn takes_longer(&self, from: f64, to: f64, seconds: f64) -> bool {
         let pace = |w: f64| (w * w - self.resistance * self.power) / (w * self.net(w));
-        let trapezoid = 0.5 * self.capacitance * (from - to) * (pace(from) + pace(to));
+        let least = if self.growth == 0.0 {
+            self.capacitance
+        } else {
+            self.capacitance + self.growth * self.voltage(to).max(0.0)
+        };
+        let trapezoid = 0.5 * least * (from - to) * (pace(from) + pace(to));
         self.power > 0.0 && trapezoid * (1.0 - 1e-9) > seconds
     }
 
@@ -159,8 +193,15 @@ impl ConstantPower {
             // N = -dt/dW / C, and its derivative.
             let above = w * w - rp;
             let inverse = 1.0 / below;
-            let n = above * inverse;
-            let slope = (2.0 * w - n * (net + l * w)) * inverse;
+            let mut n = above * inverse;
+            let mut slope = (2.0 * w - n * (net + l * w)) * inverse;
+            if self.growth != 0.0 && w > 0.0 {
+                // C(V)/C, and its derivative.
+                let relative = self.growth / self.capacitance;
+                let factor = 1.0 + relative * self.voltage(w);
+                slope = slope * factor + n * relative * (1.0 - rp / (w * w));
+                n *= factor;
+            }
             let root = (n * n - 2.0 * slope * left).max(0.0).sqrt();
             let step = if below == 0.0 {
                 // Charging an empty capacitor without resistance: t = C W² / (2 |P|).
@@ -194,17 +235,34 @@ impl ConstantPower {
 /// `(x - ln(1 + x)) / x²`, which tends to 1/2 at zero; below -1, the far side of the equilibrium,
 /// with `|1 + x|`.
 fn phi(x: f64) -> f64 {
-    // 1/2 - x/3 + x²/4 - ...: below these limits the next term is under half an ulp.
-    if x.abs() < 1e-3 {
-        return series(x, 6);
+    match terms(x) {
+        Some(terms) => series(x, 2, terms),
+        None => (x - logarithm(x)) / (x * x),
     }
-    if x.abs() < 0.1 {
-        return series(x, 16);
-    }
-    let logarithm = if x > -1.0 { libm::log1p(x) } else { libm::log(-1.0 - x) };
-    (x - logarithm) / (x * x)
 }
 
-fn series(x: f64, terms: u32) -> f64 {
-    (0..terms).rev().fold(0.0, |sum, k| 1.0 / f64::from(k + 2) - x * sum)
+/// `(x²/2 - x + ln(1 + x)) / x³`, which tends to 1/3 at zero; below -1 with `|1 + x|`.
+fn psi(x: f64) -> f64 {
+    match terms(x) {
+        Some(terms) => series(x, 3, terms),
+        None => (x * (0.5 * x - 1.0) + logarithm(x)) / (x * x * x),
+    }
+}
+
+fn logarithm(x: f64) -> f64 {
+    if x > -1.0 { libm::log1p(x) } else { libm::log(-1.0 - x) }
+}
+
+/// How many terms of the series are exact to half an ulp, where it is better than the logarithm.
+fn terms(x: f64) -> Option<u32> {
+    match x.abs() {
+        small if small < 1e-3 => Some(6),
+        small if small < 0.1 => Some(16),
+        _ => None,
+    }
+}
+
+/// `1/first - x/(first + 1) + x²/(first + 2) - ...`
+fn series(x: f64, first: u32, terms: u32) -> f64 {
+    (0..terms).rev().fold(0.0, |sum, k| 1.0 / f64::from(k + first) - x * sum)
 }

@@ -34,7 +34,8 @@ fn converter(power: f64) -> Drive {
 const IDLE: Drive = Drive::Rest { current: 0.0 };
 
 fn stack() -> Supercap {
-    let parameters = Parameters { capacitance: 16.5, esr: 0.06, leakage: 0.0, slow: None };
+    let parameters =
+        Parameters { capacitance: 16.5, growth: 0.0, esr: 0.06, leakage: 0.0, slow: None };
     Supercap::new(parameters, 4.7)
 }
 
@@ -53,11 +54,12 @@ fn close(a: f64, b: f64, tolerance: f64) {
 prop_compose! {
     fn any_stack()(
         capacitance in 0.5..50.0,
+        growth in prop_oneof![Just(0.0), 0.01..8.0],
         esr in 0.01..0.3,
         leakage in prop_oneof![Just(0.0), 1e-6..1e-3, 1e-3..0.5],
         voltage in 3.0..5.4,
     ) -> Supercap {
-        Supercap::new(Parameters { capacitance, esr, leakage, slow: None }, voltage)
+        Supercap::new(Parameters { capacitance, growth, esr, leakage, slow: None }, voltage)
     }
 }
 
@@ -68,9 +70,10 @@ proptest! {
     ) {
         let drive = Drive::Converter { power, drop, resistance: rb, current_limit: f64::INFINITY };
         let seconds = part * cell.time_to_collapse(drive).unwrap();
-        let Parameters { capacitance, esr, leakage, .. } = cell.parameters;
+        let Parameters { esr, leakage, .. } = cell.parameters;
+        let capacitance = |y: &[f64; 1]| cell.parameters.capacitance_at(y[0]);
         let rate = |y: &[f64; 1]| {
-            [-(textbook_current(y[0], power, drop, esr + rb) + leakage) / capacitance]
+            [-(textbook_current(y[0], power, drop, esr + rb) + leakage) / capacitance(y)]
         };
         let [expected] = integrate(rate, [cell.voltage], seconds);
         let mut cell = cell;
@@ -82,7 +85,8 @@ proptest! {
     fn power_charge_is_the_solution(
         cell in any_stack(), power in 0.01..12.0_f64, voltage in 0.0..4.0_f64, seconds in 0.0..100.0,
     ) {
-        let Parameters { capacitance, esr, leakage, .. } = cell.parameters;
+        let Parameters { esr, leakage, .. } = cell.parameters;
+        let capacitance = |y: &[f64; 1]| cell.parameters.capacitance_at(y[0]);
         // An empty stack does not leak more than it gets, which the plain equation does not know.
         let leakage = leakage.min(1e-3);
         let mut cell = cell;
@@ -90,7 +94,7 @@ proptest! {
         cell.voltage = voltage;
         let rate = |y: &[f64; 1]| {
             let w = 0.5 * (y[0] + (y[0] * y[0] + 4.0 * esr * power).sqrt());
-            [(power / w - leakage) / capacitance]
+            [(power / w - leakage) / capacitance(y)]
         };
         let [expected] = integrate(rate, [voltage], seconds);
         cell.advance(Drive::Power { power }, seconds);
@@ -179,11 +183,12 @@ proptest! {
     fn everything_stays_finite(
         voltage in prop_oneof![Just(0.0), 0.0..5.0], esr in prop_oneof![Just(0.0), 0.0..0.3],
         leakage in prop_oneof![Just(0.0), 0.0..0.1], slow in any::<bool>(),
+        growth in prop_oneof![Just(0.0), 0.0..8.0],
         power in prop_oneof![Just(0.0), Just(1e-9), 0.0..100.0], seconds in prop_oneof![0.0..1e3, Just(1e7)],
         limit in prop_oneof![Just(f64::INFINITY), Just(0.0), 0.0..10.0], rb in prop_oneof![Just(0.0), 0.0..0.3],
     ) {
         let slow = slow.then_some(SlowBranch { capacitance: 3.0, resistance: 9.0 });
-        let cell = Supercap::new(Parameters { capacitance: 16.5, esr, leakage, slow }, voltage);
+        let cell = Supercap::new(Parameters { capacitance: 16.5, growth, esr, leakage, slow }, voltage);
         for drive in [
             Drive::Converter { power, drop: 0.1, resistance: rb, current_limit: limit },
             Drive::Rest { current: power },
@@ -221,6 +226,79 @@ fn energy_out_is_delivered_plus_lost() {
     let charge = 16.5 * (voltage - cell.voltage);
     let lost = energy - cell.energy_above(IDLE, 0.0);
     close(lost, power * seconds + drop * charge + ohmic, 1e-8);
+}
+
+/// A stack whose capacitance grows, with and without a slow branch.
+fn growing(slow: Option<SlowBranch>) -> Supercap {
+    let parameters = Parameters { capacitance: 12.0, growth: 1.5, esr: 0.06, leakage: 40e-6, slow };
+    Supercap::new(parameters, 4.7)
+}
+
+const SLOW: SlowBranch = SlowBranch { capacitance: 3.75, resistance: 10.7 };
+
+#[test]
+fn growing_capacitance_is_the_solution_in_every_drive() {
+    let drives: [(Drive, f64, f64); 5] = [
+        (Drive::Rest { current: 0.25 }, 4.7, 100.0),
+        (Drive::Current { current: 1.0 }, 0.2, 40.0),
+        (Drive::Power { power: 2.3 }, 0.5, 60.0),
+        (Drive::Voltage { target: 4.7, resistance: 0.05 }, 3.0, 4.0),
+        (converter(4.85), 4.7, 15.0),
+    ];
+    for slow in [None, Some(SLOW)] {
+        for (drive, voltage, seconds) in drives {
+            let mut cell = growing(slow);
+            (cell.voltage, cell.slow_voltage) = (voltage, voltage);
+            let rate = |&[v, s]: &[f64; 2]| {
+                let current = match drive {
+                    Drive::Rest { current } => current,
+                    Drive::Current { current } => -current,
+                    Drive::Power { power } => -power / (0.5 * (v + (v * v + 0.24 * power).sqrt())),
+                    Drive::Voltage { target, resistance } => (v - target) / (resistance + 0.06),
+                    Drive::Converter { power, drop, .. } => textbook_current(v, power, drop, 0.14),
+                };
+                let across = slow.map_or(0.0, |slow| (v - s) / slow.resistance);
+                let other = slow.map_or(0.0, |slow| across / slow.capacitance);
+                [-(current + 40e-6 + across) / (12.0 + 1.5 * v), other]
+            };
+            let [v, s] = integrate(rate, [voltage, voltage], seconds);
+            cell.advance(drive, seconds);
+            close(cell.voltage, v, 1e-9);
+            if slow.is_some() {
+                close(cell.slow_voltage, s, 1e-9);
+            }
+        }
+    }
+}
+
+#[test]
+fn growing_capacitance_rests_for_months_as_fast_as_for_a_minute() {
+    for slow in [None, Some(SLOW)] {
+        let mut cell = growing(slow);
+        cell.advance(converter(4.85), 15.0);
+        let charge = |cell: &Supercap| {
+            let slow = slow.map_or(0.0, |slow| slow.capacitance * cell.slow_voltage);
+            12.0 * cell.voltage + 0.75 * cell.voltage * cell.voltage + slow
+        };
+        let before = charge(&cell);
+        cell.advance(IDLE, 10.0 * 86_400.0);
+        close(charge(&cell), before - 40e-6 * 10.0 * 86_400.0, 1e-9);
+        // And at a charger for as long.
+        cell.advance(Drive::Voltage { target: 4.7, resistance: 0.05 }, 10.0 * 86_400.0);
+        close(cell.terminal(IDLE).voltage, 4.7 - 40e-6 * 0.11, 1e-9);
+    }
+}
+
+#[test]
+fn growing_capacitance_gives_all_its_energy() {
+    let mut cell = growing(None);
+    cell.parameters.leakage = 0.0;
+    let before = cell.energy_above(IDLE, 0.0);
+    let drive =
+        Drive::Converter { power: 2.0, drop: 0.0, resistance: 0.0, current_limit: f64::INFINITY };
+    cell.parameters.esr = 0.0;
+    cell.advance(drive, 30.0);
+    close(before - cell.energy_above(IDLE, 0.0), 60.0, 1e-9);
 }
 
 #[test]

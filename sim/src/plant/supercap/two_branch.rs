@@ -13,6 +13,7 @@
 //!   behind the additional resistance Rs (Cs/(Cf + Cs))², and the closed form takes over. It does so
 //!   only where the difference is below [`SLAVED`], so a light load over weeks, or a slow branch
 //!   that is hardly there (a stiff problem), needs no more steps than a short discharge.
+//!   A capacitance that grows with the voltage is integrated to the end.
 //! - At collapse, where the current has a vertical tangent, the right-hand side goes on with the
 //!   current of maximum transfer, which is continuous.
 
@@ -32,7 +33,7 @@ const TOLERANCE: Tolerance = Tolerance { absolute: 1e-12, relative: 1e-12 };
 const MOST_STEPS: u32 = 20_000;
 
 /// How a stretch ended.
-enum End {
+pub(super) enum End {
     /// At the level, after this time \[s\].
     Crossed(f64),
     /// The time is over, or the level will never be met.
@@ -49,7 +50,9 @@ pub(super) fn run(
     until: Crossing,
     seconds: f64,
 ) -> Option<f64> {
-    let mut elapsed = match integrate(cell, slow, core, until, seconds, true) {
+    let outflow = |v: f64| core.current(core.port(v)) + core.leakage;
+    let slaved = |cell: &Supercap| Slaved::of(cell, slow, core).is_some();
+    let mut elapsed = match integrate(cell, slow, outflow, until, seconds, slaved) {
         End::Crossed(time) => return Some(time),
         End::Over => return None,
         End::Handover(time) => time,
@@ -62,29 +65,34 @@ pub(super) fn run(
         };
     }
     // What comes after the slaved stretch is closer to collapse: not slaved again.
-    match integrate(cell, slow, core, until, seconds - elapsed, false) {
+    match integrate(cell, slow, outflow, until, seconds - elapsed, |_| false) {
         End::Crossed(time) => Some(elapsed + time),
         End::Over | End::Handover(_) => None,
     }
 }
 
-/// Integrates until the slow branch is slaved, if `hand_over`, or to the end.
-fn integrate(
+/// Integrates until the slow branch has `settled`, or to the end, with `outflow` the current \[A\] that
+/// leaves the fast branch other than into the slow one, leakage included, at its voltage \[V\].
+pub(super) fn integrate(
     cell: &mut Supercap,
     slow: SlowBranch,
-    core: &ConstantPower,
+    outflow: impl Fn(f64) -> f64,
     until: Crossing,
     seconds: f64,
-    hand_over: bool,
+    settled: impl Fn(&Supercap) -> bool,
 ) -> End {
-    let derivative = |_: f64, y: &[f64; 2]| rates(y, slow, core);
+    let parameters = cell.parameters;
+    let derivative = |_: f64, &[v, s]: &[f64; 2]| {
+        let across = (v - s) / slow.resistance;
+        [-(outflow(v) + across) / parameters.capacitance_at(v), across / slow.capacitance]
+    };
     let start = [cell.voltage, cell.slow_voltage];
     let mut solver = DormandPrince::new(&derivative, 0.0, start, TOLERANCE);
     for _ in 0..MOST_STEPS {
         if solver.time() >= seconds {
             return End::Over;
         }
-        if hand_over && Slaved::of(cell, slow, core).is_some() {
+        if settled(cell) {
             return End::Handover(solver.time());
         }
         if until.is_rising() && solver.slope()[0] < 0.0 && seconds == f64::INFINITY {
@@ -103,12 +111,6 @@ fn integrate(
     End::Over
 }
 
-fn rates(&[v, s]: &[f64; 2], slow: SlowBranch, core: &ConstantPower) -> [f64; 2] {
-    let across = (v - s) / slow.resistance;
-    let current = core.current(core.port(v)) + core.leakage;
-    [-(current + across) / core.capacitance, across / slow.capacitance]
-}
-
 /// Both branches as one capacitor.
 struct Slaved {
     reduced: ConstantPower,
@@ -125,6 +127,9 @@ struct Slaved {
 impl Slaved {
     /// `None` while the slow branch has a will of its own.
     fn of(cell: &Supercap, slow: SlowBranch, core: &ConstantPower) -> Option<Self> {
+        if core.growth != 0.0 {
+            return None; // its share then depends on the voltage
+        }
         let (v, s) = (cell.voltage, cell.slow_voltage);
         let total = core.capacitance + slow.capacitance;
         let share = slow.capacitance / total;
