@@ -24,6 +24,7 @@ use crate::dut::host::Host;
 use crate::dut::{DeviceReport, Dut, OutputPins, Thresholds};
 use crate::kernel::{Key, Queue, Rank};
 use crate::parts;
+use crate::plant::pi::Drawn;
 use crate::plant::supercap::Supercap;
 use crate::plant::{Plant, Wiring};
 use crate::quantity::Nanos;
@@ -80,6 +81,8 @@ pub struct Run {
     pub losses: Vec<Loss>,
     /// What is to be told of the device; `None` if it has nothing of the kind.
     pub device: Option<DeviceReport>,
+    /// What was drawn of the Pi, boot by boot; a boot before time zero is at time zero.
+    pub drawn: Vec<Drawn>,
     /// How long the board had been running at time zero.
     pub warm_up: Nanos,
     /// When the run ended: the scenario's end, or when the device did.
@@ -250,6 +253,7 @@ impl<'a> Bench<'a> {
             cable: scenario.cable.clone(),
             pi: scenario.pi.clone(),
             request_polarity: scenario.config.request_polarity,
+            seed: scenario.seed,
             plug,
             vscap: start.caps.unwrap_or(full).0,
         });
@@ -290,6 +294,7 @@ impl<'a> Bench<'a> {
                 effects: vec![Effect::NeverDue; scenario.stimuli.len()],
                 losses: Vec::new(),
                 device: None,
+                drawn: Vec::new(),
                 warm_up: Nanos::ZERO,
                 end: scenario.end,
                 steps: 0,

@@ -6,6 +6,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod bench;
+pub mod chance;
 pub mod cli;
 pub mod debug;
 pub mod divergence;

@@ -178,6 +178,8 @@ part! {
         eeprom_operation: Nanos,
         /// Current of the loads behind the load switch, drawn from VSYS.
         relay_load: Amps,
+        /// The board's own pull at `pi_request`; it is stronger than any of the Pi's.
+        request_pull: Pull,
     }
 }
 
@@ -248,6 +250,62 @@ pub enum NoticeGpio {
     Gpio22,
 }
 
+/// The GPIO that drives the poweroff line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestGpio {
+    /// GPIO4, as on boards for cleanshutd.
+    Gpio4,
+    /// GPIO24: the board's alternative.
+    Gpio24,
+    /// GPIO26: gpio-poweroff's default.
+    Gpio26,
+}
+
+impl RequestGpio {
+    /// Its pull from power-on until something configures it (BCM2835 ARM Peripherals: GPIO0 to GPIO8 up,
+    /// GPIO9 to GPIO27 down).
+    #[must_use]
+    pub const fn pull_at_reset(self) -> Pull {
+        match self {
+            Self::Gpio4 => Pull::Up,
+            Self::Gpio24 | Self::Gpio26 => Pull::Down,
+        }
+    }
+}
+
+/// A resistor from a line to a supply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pull {
+    /// To 3.3 V.
+    Up,
+    /// To ground.
+    Down,
+    /// There is none.
+    None,
+}
+
+/// What the operating system does with a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeAnswer {
+    /// It shuts down, as systemd-logind does.
+    ShutDown,
+    /// It opens a dialog, and shuts down on the next notice, as the desktop of Raspberry Pi OS does.
+    AskFirst,
+}
+
+/// The Pi's own 3.3 V.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rail3v3 {
+    /// Present.
+    On,
+    /// Absent: what is wired to the GPIOs sees dead pins.
+    Off,
+}
+
 /// Whether a software overlay is configured on the Pi.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -261,20 +319,48 @@ pub enum Overlay {
 part! {
     /// A Raspberry Pi with what hangs on its rail, as a load and as a peer on the GPIO lines.
     Pi, PiOverride, Pi {
+        /// Current at first, from power-on and after a reset.
+        boot_rom_current: Amps,
+        /// How long that is; 0 s leaves it out.
+        boot_rom_time: Nanos,
         /// Current of the boot loader, inrush into the board included.
         boot_loader_current: Amps,
         /// From power-on until the file system is mounted read-write.
         boot_loader_time: Nanos,
+        /// Current as the kernel starts.
+        boot_peak_current: Amps,
+        /// How long that is; 0 s leaves it out.
+        boot_peak_time: Nanos,
         /// Current while booting.
         boot_current: Amps,
         /// From power-on until somebody listens to `power_good`.
         boot_time: Nanos,
+        /// Spread of `boot_time`, if it is drawn: standard deviation of its logarithm.
+        boot_spread: Ratio,
         /// Current while running.
         running_current: Amps,
         /// Current while shutting down.
         shutdown_current: Amps,
         /// From the shutdown's start until the file system is unmounted.
         shutdown_time: Nanos,
+        /// Spread of `shutdown_time`, if it is drawn: standard deviation of its logarithm.
+        shutdown_spread: Ratio,
+        /// How many shutdowns are slow, if they are drawn.
+        slow_shutdowns: Ratio,
+        /// A slow shutdown takes at least this long.
+        slow_shutdown_min: Nanos,
+        /// A slow shutdown takes at most this long.
+        slow_shutdown_max: Nanos,
+        /// How many shutdowns wait for a stop job, if they are drawn.
+        stop_jobs: Ratio,
+        /// A shutdown with a stop job takes at least this long.
+        stop_job_min: Nanos,
+        /// A shutdown with a stop job takes at most this long.
+        stop_job_max: Nanos,
+        /// How many shutdowns never end, if they are drawn.
+        endless_shutdowns: Ratio,
+        /// Current while gpio-poweroff waits for the cut; a core spins.
+        poweroff_current: Amps,
         /// Current while halted and still fed.
         halted_current: Amps,
         /// Current of a display or other load on the rail, whatever the Pi does.
@@ -291,6 +377,12 @@ part! {
         notice_debounce: Nanos,
         /// The GPIO that listens to `power_good`.
         notice_gpio: NoticeGpio,
+        /// What a notice does.
+        notice_answer: NoticeAnswer,
+        /// From a notice to the beginning of the shutdown (cleanshutd's shutdown_delay).
+        notice_delay: Nanos,
+        /// The GPIO that drives the poweroff line.
+        request_gpio: RequestGpio,
         /// gpio-poweroff: the Pi says when it is down.
         poweroff_overlay: Overlay,
         /// gpio-poweroff's active and inactive pulse.
@@ -299,6 +391,10 @@ part! {
         poweroff_timeout: Nanos,
         /// What the poweroff line does after that.
         after_poweroff_timeout: AfterPoweroffTimeout,
+        /// The Pi's 3.3 V once it has halted for good.
+        halted_3v3: Rail3v3,
+        /// How long the Pi's 3.3 V is absent as it reboots.
+        reboot_3v3_gap: Nanos,
     }
 }
 

@@ -174,7 +174,7 @@ events! {
         Mounted "mounted",
         /// Unmounted.
         Clean "clean",
-        /// The power went while it was mounted.
+        /// The power went, or the Pi reset, while it was mounted.
         Dirty "dirty",
     }
     /// The microcontroller.

@@ -4,6 +4,7 @@ use firmware::signals::StatusLed;
 
 use super::instant::driven;
 use super::{Bench, Loss, Run, rank};
+use crate::plant::pi::Drawn;
 use crate::quantity::Nanos;
 use crate::timeline::{self, Entry, Event, Mcu, Moment, Pi as Phase, SupplyGood, What};
 
@@ -81,6 +82,9 @@ impl Bench<'_> {
     pub(super) fn finish(mut self, end: Nanos) -> Run {
         self.note_hold_up();
         self.run.device = self.dut.report().map(|report| report.since(self.zero));
+        let drawn = self.plant.pi().drawn().iter();
+        let since_zero = |one: &Drawn| Drawn { at: one.at.saturating_sub(self.zero), ..*one };
+        self.run.drawn = drawn.map(since_zero).collect();
         self.run.warm_up = self.zero;
         self.run.end = end.saturating_sub(self.zero);
         self.run

@@ -87,7 +87,9 @@ impl Bench<'_> {
             Act::Release => self.plant.set_button(Button::Released),
             Act::Poweroff => self.plant.pi_mut().poweroff(at, events),
             Act::Reboot => self.plant.pi_mut().reboot(at, events),
-            Act::Hang => self.plant.pi_mut().hang(events),
+            Act::Hang => self.plant.pi_mut().hang(at, events),
+            Act::Restart => self.plant.pi_mut().restart(at, events),
+            Act::CancelShutdown => self.plant.pi_mut().cancel_shutdown(),
             Act::ShutdownTakes(time) => {
                 let mut drift = Drift::default();
                 drift.pi.shutdown_time = Some(time);

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::{Board, Cable, Caps, Overlay, Pi, Supply};
+use crate::quantity::Ratio;
 
 /// Values of a part that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,25 @@ impl Pi {
         flaws.positive(("reset_voltage", self.reset_voltage));
         flaws.positive(("rail_capacitance", self.rail_capacitance));
         flaws.positive(("rail_bleed", self.rail_bleed));
+        flaws.at_most(
+            ("boot_rom_time", self.boot_rom_time),
+            ("boot_loader_time", self.boot_loader_time),
+        );
+        flaws.at_most(
+            ("slow_shutdown_min", self.slow_shutdown_min),
+            ("slow_shutdown_max", self.slow_shutdown_max),
+        );
+        flaws.at_most(("stop_job_min", self.stop_job_min), ("stop_job_max", self.stop_job_max));
+        let kinds = self.endless_shutdowns.0 + self.stop_jobs.0 + self.slow_shutdowns.0;
+        if kinds > 1.0 {
+            let message = format!(
+                "`slow_shutdowns`, `stop_jobs` and `endless_shutdowns` make {} of all shutdowns",
+                Ratio(kinds)
+            );
+            let (field, other) = ("slow_shutdowns", Some("stop_jobs"));
+            let expected = "at most 100 % together".to_owned();
+            flaws.0.push(Flaw { field, other, message, expected });
+        }
         if self.poweroff_overlay == Overlay::Present {
             flaws.positive(("poweroff_pulse", self.poweroff_pulse));
             flaws.positive(("poweroff_timeout", self.poweroff_timeout));

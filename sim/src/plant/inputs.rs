@@ -39,7 +39,7 @@ impl Plant {
                 Button::Pressed => Level::Low,
                 Button::Released => Level::High,
             },
-            Pin::PiRequest => match self.pi.request(self.now) {
+            Pin::PiRequest => match self.pi.request(self.now, self.ltc4041.part().request_pull) {
                 PiRequest::High => Level::High,
                 PiRequest::Low => Level::Low,
             },

@@ -81,7 +81,7 @@ impl Plant {
         let source = source(&supply, &cable);
         let caps = Supercap::new(parameters(&wiring.caps), wiring.vscap);
         let relay = RelayLoad { current: wiring.board.relay_load.0, switch: LoadSwitch::Open };
-        let pi = Pi::new(wiring.pi.clone(), wiring.request_polarity);
+        let pi = Pi::new(wiring.pi.clone(), wiring.request_polarity, wiring.seed);
         let rail = Rail::Falling(Fall {
             since: Nanos::ZERO,
             from: 0.0,
@@ -187,7 +187,7 @@ impl Plant {
                 if up {
                     self.pi.power_on(self.now, events);
                 } else {
-                    self.pi.power_off(events);
+                    self.pi.power_off(self.now, events);
                 }
                 false
             }
@@ -205,7 +205,7 @@ impl Plant {
             }
             (None, Rail::Falling(fall)) => {
                 if fall.reaches(fall.reset) <= self.now {
-                    self.pi.power_off(events);
+                    self.pi.power_off(self.now, events);
                 }
                 let lockout = self.ltc4041.part().boost_lockout.0;
                 let vscap = self.vscap();

@@ -44,7 +44,7 @@ impl Visible {
             supply_good: ltc4041.pfo(),
             caps_charged: ltc4041.capgd(),
             button: Button::Released,
-            pi_request: pi.request(Nanos::ZERO),
+            pi_request: pi.request(Nanos::ZERO, ltc4041.part().request_pull),
             rail: RailState::Down,
             mcu: mcu.state(),
         }

@@ -24,6 +24,8 @@ pub struct Wiring {
     pub pi: parts::Pi,
     /// The level with which the Pi asks.
     pub request_polarity: Polarity,
+    /// What the Pi's times are drawn from, if they are drawn.
+    pub seed: Option<u32>,
     /// Whether the cable is plugged in.
     pub plug: Plug,
     /// Voltage of the capacitors \[V\].

@@ -29,6 +29,8 @@ pub fn act(act: &Act) -> String {
         Act::Poweroff => "poweroff".into(),
         Act::Reboot => "reboot".into(),
         Act::Hang => "hang".into(),
+        Act::Restart => "restart".into(),
+        Act::CancelShutdown => "cancel_shutdown".into(),
         Act::ShutdownTakes(time) => format!("shutdown_takes {}", time.exact()),
         Act::Noise { pin, lasting, count, every } => {
             let again = match count {

@@ -44,6 +44,8 @@ pub(super) struct ScenarioFile {
     pub(super) cable: Option<PartChoice<CableOverride>>,
     /// The Pi; `pi-3b-tft` unless given.
     pub(super) pi: Option<PartChoice<PiOverride>>,
+    /// A number from which the Pi's boot and shutdown times are drawn; they are the part's unless given.
+    pub(super) seed: Option<u32>,
     /// Values of the firmware's configuration block that differ from its defaults.
     pub(super) firmware: Option<FirmwareOverrides>,
     /// How things are at time zero.
@@ -198,8 +200,12 @@ pub(super) enum ActWord {
     Poweroff,
     /// `reboot` on the Pi.
     Reboot,
-    /// The Pi hangs where it is.
+    /// The Pi hangs where it is, as in a kernel panic.
     Hang,
+    /// The Pi resets by itself and boots, whatever it does: its watchdog, or the end of a panic.
+    Restart,
+    /// `shutdown -c` on the Pi, before its shutdown begins.
+    CancelShutdown,
 }
 
 /// What is done, with values.

@@ -44,6 +44,8 @@ pub struct Scenario {
     pub cable: Cable,
     /// The Pi, overrides applied.
     pub pi: Pi,
+    /// What the Pi's boot and shutdown times are drawn from; `None`: they are the part's.
+    pub seed: Option<u32>,
     /// The firmware's configuration, overrides applied.
     pub config: Config,
     /// How things are at time zero.
@@ -219,6 +221,10 @@ pub enum Act {
     Reboot,
     /// The Pi hangs where it is.
     Hang,
+    /// The Pi resets by itself and boots, whatever it does.
+    Restart,
+    /// `shutdown -c` on a Pi whose shutdown has not begun yet.
+    CancelShutdown,
     /// From now on the Pi's shutdown takes this long.
     ShutdownTakes(Nanos),
     /// Something inverts an input of the microcontroller for a while, once or again and again.
@@ -293,6 +299,8 @@ impl Act {
             | Self::Poweroff
             | Self::Reboot
             | Self::Hang
+            | Self::Restart
+            | Self::CancelShutdown
             | Self::ShutdownTakes(_)
             | Self::Noise { .. }
             | Self::Stuck { .. }

@@ -52,6 +52,7 @@ pub(super) fn resolve(
     resolver.end = resolver.until();
     let purpose = resolver.document.get::<String>("purpose").fits();
     let wiring = resolver.wiring(library);
+    let seed = resolver.document.get("seed").fits();
     let config = resolver.config();
     let start = resolver.start();
     let stimuli = resolver.stimuli(&wiring);
@@ -74,6 +75,7 @@ pub(super) fn resolve(
         supply: wiring.supply.ok_or_else(incomplete)?,
         cable: wiring.cable.ok_or_else(incomplete)?,
         pi: wiring.pi.ok_or_else(incomplete)?,
+        seed,
         config,
         start,
         stimuli,
@@ -445,6 +447,8 @@ impl Resolver<'_> {
                 | Act::Poweroff
                 | Act::Reboot
                 | Act::Hang
+                | Act::Restart
+                | Act::CancelShutdown
                 | Act::ShutdownTakes(_)
                 | Act::Stuck { .. }
                 | Act::Nrst { .. }
@@ -527,6 +531,8 @@ const fn plain(word: ActWord) -> Act {
         ActWord::Poweroff => Act::Poweroff,
         ActWord::Reboot => Act::Reboot,
         ActWord::Hang => Act::Hang,
+        ActWord::Restart => Act::Restart,
+        ActWord::CancelShutdown => Act::CancelShutdown,
     }
 }
 

@@ -46,6 +46,10 @@ pub(super) enum Way {
 /// rules allow, `reaction` after the loss. `None` if they could.
 pub(super) fn shortfall(loss: &Loss, way: Way, reaction: Nanos) -> Option<Shortfall> {
     let pi = &loss.pi;
+    if pi.shutdown_time == Nanos::MAX {
+        // No energy lasts for a shutdown that never ends.
+        return None;
+    }
     let display = pi.display_current.0;
     let rest =
         |ends: Option<Nanos>| ends.map_or(0.0, |ends| ends.saturating_sub(loss.at).as_secs_f64());

@@ -43,6 +43,8 @@ struct ScenarioReport<'a> {
     skipped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drawn: Vec<DrawnReport>,
     initial: Vec<State>,
     timeline: Vec<EntryReport>,
     invalid: Vec<String>,
@@ -117,6 +119,14 @@ struct EntryReport {
     value: String,
     #[serde(flatten)]
     quantities: QuantitiesReport,
+}
+
+#[derive(Serialize)]
+struct DrawnReport {
+    at_ns: u64,
+    boot_ns: u64,
+    /// `null` is for ever.
+    shutdown_ns: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -286,6 +296,7 @@ fn scenario(ran: &Ran) -> ScenarioReport<'_> {
         end_ns: ran.scenario.end.0,
         skipped: None,
         error: None,
+        drawn: Vec::new(),
         initial: Vec::new(),
         timeline: Vec::new(),
         invalid: Vec::new(),
@@ -305,6 +316,12 @@ fn scenario(ran: &Ran) -> ScenarioReport<'_> {
             return report;
         }
     };
+    let drawn = run.drawn.iter().map(|one| DrawnReport {
+        at_ns: one.at.0,
+        boot_ns: one.boot.0,
+        shutdown_ns: (one.shutdown < Nanos::MAX).then_some(one.shutdown.0),
+    });
+    report.drawn = drawn.collect();
     report.initial = run
         .timeline
         .initial

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use crate::plant::pi::Drawn;
 use crate::quantity::Nanos;
 use crate::scenario::{Scenario, describe};
 use crate::suite::{Ran, Summary};
@@ -32,6 +33,7 @@ pub fn full(ran: &Ran) -> String {
     }
     match &ran.outcome {
         Ok((run, verdict)) => {
+            out.push_str(&drawn(&run.drawn));
             out.push('\n');
             out.push_str(&timeline(scenario, &run.timeline));
             out.push('\n');
@@ -43,6 +45,20 @@ pub fn full(ran: &Ran) -> String {
         Err(error) => {
             let _ = writeln!(out, "\n  {error}");
         }
+    }
+    out
+}
+
+/// The times that were drawn of the Pi.
+fn drawn(drawn: &[Drawn]) -> String {
+    let mut out = String::new();
+    for one in drawn {
+        let shutdown = match one.shutdown {
+            Nanos::MAX => "its shutdown never ends".to_owned(),
+            time => format!("its shutdown takes {} s", time.in_seconds(3)),
+        };
+        let (at, boot) = (one.at.in_seconds(3), one.boot.in_seconds(3));
+        let _ = writeln!(out, "  drawn for the boot at {at} s: it takes {boot} s, {shutdown}");
     }
     out
 }
