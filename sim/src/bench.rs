@@ -462,7 +462,7 @@ const fn rank(happening: Happening) -> Rank {
 }
 
 /// The times that a scenario's expectations name.
-fn named_times(scenario: &Scenario) -> Vec<When> {
+pub(crate) fn named_times(scenario: &Scenario) -> Vec<When> {
     let mut times: Vec<When> = Vec::new();
     let mut add = |when: Option<When>| {
         if let Some(when) = when

@@ -3,6 +3,8 @@
 //! Scenarios share nothing but the image, which is prepared once, so the number of threads changes
 //! nothing but the time it takes.
 
+pub mod thinnest;
+
 use rayon::prelude::*;
 
 use crate::bench::{self, Run};

@@ -162,6 +162,9 @@ const fn code(status: Status) -> u8 {
 
 fn print_text(results: &[Ran], full: bool, summary: &Summary) -> io::Result<()> {
     let mut all = String::new();
+    if results.len() > 1 {
+        all.push_str(&view::thinnest::of_one(results));
+    }
     for ran in results {
         let text = if full || results.len() == 1 {
             let end = if results.len() > 1 { "\n" } else { "" };
@@ -179,6 +182,9 @@ fn print_text(results: &[Ran], full: bool, summary: &Summary) -> io::Result<()> 
 
 fn print_comparison(results: &[Compared], full: bool) -> io::Result<()> {
     let mut all = String::new();
+    if results.len() > 1 {
+        all.push_str(&view::thinnest::of_two(results));
+    }
     for compared in results {
         if full {
             for ran in &compared.runs {

@@ -5,8 +5,9 @@ use crate::parts::Board;
 use crate::plant::ltc4041;
 use crate::plant::supercap::Supercap;
 use crate::quantity::Nanos;
-use crate::timeline::{Event, Pi as Phase, SupplyEnable, What};
+use crate::timeline::{Event, Pi as Phase, SupplyEnable, SupplyGood, What};
 
+use super::history::History;
 use super::{EnergyInstant, EnergyMargin};
 
 /// Hold-up at each halt of the Pi and at each cut of its supply.
@@ -18,10 +19,28 @@ pub(super) fn margins(run: &Run) -> Vec<EnergyMargin> {
             What::Event(Event::SupplyEnable(SupplyEnable::Off)) => EnergyInstant::Cut,
             What::Event(_) | What::Stimulus(_) => return None,
         };
-        let hold_up = timeline.moments.get(entry.moment)?.hold_up?;
-        Some(EnergyMargin { what, at: entry.at, hold_up })
+        let moment = timeline.moments.get(entry.moment)?;
+        let hold_up = moment.hold_up?;
+        let load = match what {
+            EnergyInstant::Halted => moment.after.load_current,
+            EnergyInstant::Cut => moment.before.load_current,
+        };
+        let used = used(run, entry.at, load, hold_up.joules);
+        Some(EnergyMargin { what, at: entry.at, hold_up, used })
     });
     asked.collect()
+}
+
+/// What the capacitors gave from the loss of the supply until `at` \[J\], with `left` above the floor for
+/// `load` \[A\] then; `None` if the supply was there, or they gave nothing.
+fn used(run: &Run, at: Nanos, load: f64, left: f64) -> Option<f64> {
+    let history = History { timeline: &run.timeline, end: run.end };
+    let low = history.spans(Event::SupplyGood(SupplyGood::Low));
+    let span = low.iter().find(|span| span.from <= at && (at < span.to || span.to_end))?;
+    let loss = run.losses.iter().find(|loss| loss.at == span.from)?;
+    let drive = ltc4041::boost(&loss.board, load);
+    let used = loss.caps.energy_above(drive, loss.board.hold_up_floor.0) - left;
+    (used > 0.0).then_some(used)
 }
 
 /// What the best possible firmware was short of.

@@ -44,6 +44,28 @@ impl<'a> History<'a> {
         self.events().filter(move |(_, e)| *e == event).map(|(at, _)| at)
     }
 
+    /// When the scenario did something, in order.
+    fn stimuli(&self) -> impl Iterator<Item = Nanos> + use<'a> {
+        self.timeline.entries.iter().filter_map(|entry| match entry.what {
+            What::Stimulus(_) => Some(entry.at),
+            What::Event(_) => None,
+        })
+    }
+
+    /// The time that the scenario gave something which happened at `at` and must be on one side of `limit`
+    /// \[s\]: from the last stimulus before both, or from time zero, to the limit.
+    pub(super) fn given(&self, at: Nanos, limit: Nanos) -> f64 {
+        let earlier = at.min(limit);
+        let last = self.stimuli().take_while(|at| *at <= earlier).last().unwrap_or(Nanos::ZERO);
+        limit.saturating_sub(last).as_secs_f64()
+    }
+
+    /// Whether the scenario did something after `limit`, no later than `at`: what happens then comes of
+    /// that, and did not nearly happen before the limit.
+    pub(super) fn is_prompted(&self, limit: Nanos, at: Nanos) -> bool {
+        self.stimuli().any(|stimulus| limit < stimulus && stimulus <= at)
+    }
+
     /// The value of `like`'s subject once everything at `at` was done.
     pub(super) fn state_at(&self, like: Event, at: Nanos) -> Option<Event> {
         let subject = like.subject();

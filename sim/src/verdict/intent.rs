@@ -21,8 +21,10 @@ use crate::timeline::{
     Button, Event, Mcu, Pi as Phase, PiRequest, PowerGood, Rail, SupplyEnable, SupplyGood,
 };
 
+use super::Margin;
+use super::found::Found;
 use super::history::{History, Span};
-use super::invariants::Found;
+use super::margin::between;
 
 /// A decision is settled, and stored, this long after what caused it.
 const DECIDING: Nanos = Nanos::SECOND;
@@ -404,17 +406,27 @@ impl<'a> Model<'a> {
                 let detail = format!("wanted {wanted}, but the Pi is on and was not told");
                 return Found::failed(end, detail);
             }
-            (Intent::On, false) if self.waits_too_long() => {
-                let detail = format!("wanted {wanted}, the supply is good, but the Pi is off");
-                return Found::failed(end, detail);
+            (Intent::On, false) => {
+                let waits = self.waits();
+                if waits.is_some_and(|margin| !margin.is_kept()) {
+                    let detail = format!("wanted {wanted}, the supply is good, but the Pi is off");
+                    return Found { margin: waits, ..Found::failed(end, detail) };
+                }
+                let mut found = self.journal(wanted);
+                found.margin = match (found.margin, waits) {
+                    (Some(margin), Some(waits)) => Some(margin.thinner(waits)),
+                    (margin, _) => margin,
+                };
+                return found;
             }
             (Intent::On | Intent::Off | Intent::AppShutdown, _) => {}
         }
         self.journal(wanted)
     }
 
-    /// Off although everything a start needs has been there for longer than any wait of the rules.
-    fn waits_too_long(&self) -> bool {
+    /// For how long everything that a start needs has been there without one, against the longest wait of the
+    /// rules; `None` if something is missing.
+    fn waits(&self) -> Option<Margin> {
         let config = &self.scenario.config;
         let backing_off = self
             .history
@@ -430,10 +442,11 @@ impl<'a> Model<'a> {
         let since = |state: Event| {
             self.history.spans(state).last().filter(|span| span.to_end).map(|span| span.length())
         };
-        let off = since(Event::SupplyEnable(SupplyEnable::Off));
-        let good = since(Event::SupplyGood(SupplyGood::High));
-        let alive = since(Event::Mcu(Mcu::On)).or(since(Event::Mcu(Mcu::Reset)));
-        [off, good, alive].iter().all(|length| length.is_some_and(|length| length > wait))
+        let off = since(Event::SupplyEnable(SupplyEnable::Off))?;
+        let good = since(Event::SupplyGood(SupplyGood::High))?;
+        let alive = since(Event::Mcu(Mcu::On)).or(since(Event::Mcu(Mcu::Reset)))?;
+        let waited = off.min(good).min(alive);
+        Some(Margin::seconds(between(waited, wait), wait.as_secs_f64()))
     }
 
     /// What is stored means what is wanted.
@@ -451,8 +464,21 @@ impl<'a> Model<'a> {
                 let detail = format!("wanted {wanted}, but {} is stored", record.name());
                 Found::failed(self.history.end, detail)
             }
-            Some(_) | None => Found::held(format!("wanted {wanted}")),
+            Some(_) | None => {
+                Found { margin: Some(self.settled()), ..Found::held(format!("wanted {wanted}")) }
+            }
         }
+    }
+
+    /// How long before the end the supply and the journal were as they are.
+    fn settled(&self) -> Margin {
+        let changes = self.history.events().filter_map(|(at, event)| match event {
+            Event::SupplyEnable(_) | Event::Journal(_) => Some(at),
+            _ => None,
+        });
+        let last = changes.last().unwrap_or(Nanos::ZERO).max(self.decided);
+        let end = self.history.end;
+        Margin::seconds(between(last, end), self.history.given(last, end))
     }
 
     /// A reconnection turns the intent on only when the start is decided.

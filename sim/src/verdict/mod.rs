@@ -7,9 +7,12 @@
 mod device;
 mod energy;
 mod expect;
+mod found;
 mod history;
 mod intent;
 mod invariants;
+mod margin;
+mod threshold;
 
 use crate::bench::{Effect, Run};
 use crate::quantity::Nanos;
@@ -18,6 +21,7 @@ use crate::timeline::HoldUp;
 use history::History;
 
 pub use invariants::{RULES, Rule};
+pub use margin::{Margin, Unit};
 
 /// What became of something that was to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,59 +49,6 @@ impl Outcome {
             Self::Undecided => "undecided",
         }
     }
-}
-
-/// How far something was from failing; negative if it failed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Margin {
-    /// Seconds.
-    Seconds(f64),
-    /// Volts.
-    Volts(f64),
-    /// Amperes.
-    Amps(f64),
-    /// Joules.
-    Joules(f64),
-    /// A number of occurrences.
-    Count(i64),
-}
-
-impl Margin {
-    /// The value, in the unit of [`Margin::unit`].
-    pub const fn value(self) -> f64 {
-        match self {
-            Self::Seconds(v) | Self::Volts(v) | Self::Amps(v) | Self::Joules(v) => v,
-            Self::Count(n) => n as f64,
-        }
-    }
-
-    /// Its unit.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::Seconds(_) => "s",
-            Self::Volts(_) => "V",
-            Self::Amps(_) => "A",
-            Self::Joules(_) => "J",
-            Self::Count(_) => "times",
-        }
-    }
-}
-
-impl std::fmt::Display for Margin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Count(n) => write!(f, "{n:+} times"),
-            Self::Seconds(v) | Self::Volts(v) | Self::Amps(v) | Self::Joules(v) => {
-                write!(f, "{} {}", signed(*v), self.unit())
-            }
-        }
-    }
-}
-
-/// Three decimals, always with a sign, never a negative zero.
-fn signed(value: f64) -> String {
-    let text = format!("{value:+.3}");
-    if text == "-0.000" { "+0.000".to_owned() } else { text }
 }
 
 /// One thing that was to hold, and what became of it.
@@ -135,6 +86,16 @@ pub struct EnergyMargin {
     pub at: Nanos,
     /// What was left.
     pub hold_up: HoldUp,
+    /// What the capacitors had given since the loss of the supply \[J\]; `None` while it was there.
+    pub used: Option<f64>,
+}
+
+impl EnergyMargin {
+    /// What was left, against what was used; `None` if nothing was.
+    #[must_use]
+    pub fn margin(&self) -> Option<Margin> {
+        Some(Margin::joules(self.hold_up.joules, self.used?))
+    }
 }
 
 /// The instants at which energy margins are reported.
@@ -205,7 +166,7 @@ pub fn judge(scenario: &Scenario, run: &Run) -> Verdict {
     let mut expectations: Vec<Finding> = scenario
         .expectations
         .iter()
-        .map(|expectation| expect::judge(expectation, run, &history))
+        .map(|expectation| expect::judge(expectation, scenario, run, &history))
         .collect();
     let mut invariants = invariants::judge(scenario, run, &history);
     let mut invalid = without_effect(scenario, run);
@@ -274,3 +235,6 @@ fn without_effect(scenario: &Scenario, run: &Run) -> Vec<String> {
     }
     problems
 }
+
+#[cfg(test)]
+mod tests;

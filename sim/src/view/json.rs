@@ -9,6 +9,7 @@ use crate::divergence::{Divergence, Shift};
 use crate::dut::DeviceReport;
 use crate::quantity::Nanos;
 use crate::scenario::describe;
+use crate::suite::thinnest::{Place, Thin, thinnest};
 use crate::suite::{Compared, NotRun, Ran, Summary};
 use crate::timeline::{Quantities, What};
 use crate::verdict::{Finding, Verdict};
@@ -21,6 +22,7 @@ struct Document<'a> {
     format: &'static str,
     version: u32,
     summary: Totals,
+    thinnest: Vec<ThinReport<'a>>,
     scenarios: Vec<ScenarioReport<'a>>,
 }
 
@@ -148,6 +150,7 @@ struct FindingReport {
     outcome: &'static str,
     margin: Option<f64>,
     margin_unit: Option<&'static str>,
+    relative: Option<f64>,
     at_ns: Option<u64>,
     detail: String,
 }
@@ -159,6 +162,43 @@ struct EnergyReport {
     /// `null` is for ever: nothing draws.
     seconds: Option<f64>,
     joules: f64,
+    used_joules: Option<f64>,
+    relative: Option<f64>,
+}
+
+/// A margin among the thinnest.
+#[derive(Serialize)]
+struct ThinReport<'a> {
+    scenario: &'a str,
+    level: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invariant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    text: &'a str,
+    margin: f64,
+    margin_unit: &'static str,
+    relative: f64,
+    at_ns: Option<u64>,
+}
+
+fn thin<'a>(thin: &Thin<'a>) -> ThinReport<'a> {
+    let (invariant, line) = match thin.place {
+        Place::Line(line) => (None, Some(line)),
+        Place::Invariant(_) => (Some(thin.place.to_string()), None),
+        Place::Energy(_) => (None, None),
+    };
+    ThinReport {
+        scenario: &thin.ran.scenario.name,
+        level: &thin.ran.level,
+        invariant,
+        line,
+        text: thin.text,
+        margin: rounded(thin.margin.distance),
+        margin_unit: thin.margin.unit.symbol(),
+        relative: rounded(thin.relative),
+        at_ns: thin.at.map(|Nanos(at)| at),
+    }
 }
 
 /// All results as one document, ending in a newline.
@@ -167,6 +207,7 @@ pub fn document(results: &[Ran]) -> String {
         format: "holdup-run",
         version: VERSION,
         summary: Totals::of(results),
+        thinnest: thinnest(results).iter().map(thin).collect(),
         scenarios: results.iter().map(scenario).collect(),
     })
 }
@@ -190,6 +231,7 @@ struct ComparisonDocument<'a> {
     version: u32,
     levels: Vec<&'a str>,
     summary: ComparisonTotals,
+    thinnest: Vec<ThinReport<'a>>,
     scenarios: Vec<ComparisonReport<'a>>,
 }
 
@@ -283,6 +325,7 @@ pub fn comparison(levels: [&str; 2], results: &[Compared]) -> String {
             not_compared,
             runs: [0, 1].map(|side| Totals::of(results.iter().map(|one| &one.runs[side]))),
         },
+        thinnest: thinnest(results.iter().flat_map(|one| &one.runs)).iter().map(thin).collect(),
         scenarios: reports.collect(),
     })
 }
@@ -411,6 +454,8 @@ fn fill_verdict(report: &mut ScenarioReport<'_>, verdict: &Verdict) {
             at_ns: margin.at.0,
             seconds: finite(margin.hold_up.seconds),
             joules: rounded(margin.hold_up.joules),
+            used_joules: margin.used.map(rounded),
+            relative: margin.margin().and_then(|margin| finite(margin.relative()?)),
         })
         .collect();
 }
@@ -421,8 +466,9 @@ fn finding(finding: &Finding, invariant: Option<String>) -> FindingReport {
         line: finding.line,
         text: finding.text.clone(),
         outcome: finding.outcome.name(),
-        margin: finding.margin.and_then(|margin| finite(margin.value())),
-        margin_unit: finding.margin.map(|margin| margin.unit()),
+        margin: finding.margin.and_then(|margin| finite(margin.distance)),
+        margin_unit: finding.margin.map(|margin| margin.unit.symbol()),
+        relative: finding.margin.and_then(|margin| finite(margin.relative()?)),
         at_ns: finding.at.map(|Nanos(at)| at),
         detail: finding.detail.clone(),
     }

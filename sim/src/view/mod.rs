@@ -4,3 +4,4 @@ pub mod compare;
 mod device;
 pub mod json;
 pub mod text;
+pub mod thinnest;

@@ -230,7 +230,8 @@ fn blinkings(entries: &[Entry]) -> Vec<Blinking> {
 
 /// Every finding with its margin.
 pub fn verdict(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> String {
-    let mut out = format!("{:<11}{:>14}  expectation or invariant\n", "outcome", "margin");
+    let mut out =
+        format!("{:<11}{:>14}{:>10}  expectation or invariant\n", "outcome", "margin", "relative");
     for finding in &verdict.expectations {
         out.push_str(&finding_row(finding, &place(finding)));
     }
@@ -246,10 +247,11 @@ pub fn verdict(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> S
     for margin in &verdict.energy {
         let _ = writeln!(
             out,
-            "{} at {} with {} to spare",
+            "{} at {} with {} to spare{}",
             margin.what.name(),
             margin.at,
-            hold_up(margin)
+            hold_up(margin),
+            margin.used.map_or(String::new(), |used| format!(", {used:.1} J used"))
         );
     }
     if verdict.status != Status::Passed {
@@ -265,12 +267,21 @@ fn place(finding: &Finding) -> String {
 
 fn finding_row(finding: &Finding, place: &str) -> String {
     let margin = finding.margin.map_or(String::new(), |margin: Margin| margin.to_string());
+    let relative = finding.margin.map_or(String::new(), |margin: Margin| relative(&margin));
     format!(
-        "{:<11}{margin:>14}  {place:<8} {}: {}\n",
+        "{:<11}{margin:>14}{relative:>10}  {place:<8} {}: {}\n",
         finding.outcome.name(),
         finding.text,
         finding.detail
     )
+}
+
+/// A relative margin in per cent; empty if there is none.
+pub(super) fn relative(margin: &Margin) -> String {
+    margin.relative().map_or(String::new(), |relative| {
+        let text = format!("{:.2} %", relative * 100.0);
+        if text == "-0.00 %" { "0.00 %".to_owned() } else { text }
+    })
 }
 
 /// What failed and what makes the scenario invalid, each with the events around it.
