@@ -15,7 +15,8 @@
 //!
 //! So an offset that is there already is carried along and never counts twice, and what nothing
 //! explains is a difference, however small. Records that only one run has are none if their like may
-//! lie behind the end. The constants and their reasons are in [`Tolerance`].
+//! lie behind the end. The constants and their reasons are in
+//! [`Tolerance`] and [`timing`](crate::dut::timing).
 //!
 //! **Starts.** While a device starts its pins float, then show what its firmware makes of what little it
 //! knows. So of the records in the time of a start, after a power-on, a reset or the beginning, only
@@ -30,6 +31,7 @@ pub use tolerance::Tolerance;
 
 use std::collections::BTreeMap;
 
+use crate::dut::timing::START;
 use crate::quantity::Nanos;
 use crate::timeline::{Entry, Event, Mcu, Timeline, What};
 
@@ -144,7 +146,7 @@ pub fn compare(
     tolerance: &Tolerance,
 ) -> Comparison {
     let mut comparison = Comparison { matched: 0, largest: None, divergence: None };
-    let (one, other) = (settled(first, tolerance), settled(second, tolerance));
+    let (one, other) = (settled(first), settled(second));
     if let Some(divergence) = initial(&one, &other) {
         comparison.divergence = Some(divergence);
         return comparison;
@@ -237,13 +239,13 @@ struct Settled {
     records: Vec<usize>,
 }
 
-fn settled(timeline: &Timeline, tolerance: &Tolerance) -> Settled {
+fn settled(timeline: &Timeline) -> Settled {
     let mut initial: BTreeMap<_, _> =
         timeline.initial.iter().map(|event| (event.subject(), *event)).collect();
     let mut states = initial.clone();
     let mut records = Vec::new();
     // The records of a start: when it is over, and by subject the last one and the state before.
-    let mut ends = tolerance.start();
+    let mut ends = START;
     let mut starting: BTreeMap<&'static str, (usize, Option<Event>)> = BTreeMap::new();
     let mut beginning = true;
     let mut close = |starting: &mut BTreeMap<&'static str, (usize, Option<Event>)>,
@@ -271,7 +273,7 @@ fn settled(timeline: &Timeline, tolerance: &Tolerance) -> Settled {
         if matches!(starts(entry.what), Some(Mcu::On | Mcu::Reset)) {
             close(&mut starting, &mut records, beginning);
             beginning = false;
-            ends = entry.at.saturating_add(tolerance.start());
+            ends = entry.at.saturating_add(START);
             records.push(index);
         } else if entry.at <= ends && !matches!(event, Event::Journal(_)) {
             let before = states.get(event.subject()).copied();
@@ -397,7 +399,24 @@ impl Pairing {
 pub(crate) fn starts(what: What) -> Option<Mcu> {
     match what {
         What::Event(Event::Mcu(mcu)) => Some(mcu),
-        _ => None,
+        What::Stimulus(_)
+        | What::Event(
+            Event::Plug(_)
+            | Event::SupplyGood(_)
+            | Event::CapsCharged(_)
+            | Event::Button(_)
+            | Event::PiRequest(_)
+            | Event::SupplyEnable(_)
+            | Event::PowerGood(_)
+            | Event::LoadSwitch(_)
+            | Event::StatusLed(_)
+            | Event::PowerPath(_)
+            | Event::Charger(_)
+            | Event::Rail(_)
+            | Event::Pi(_)
+            | Event::FileSystem(_)
+            | Event::Journal(_),
+        ) => None,
     }
 }
 

@@ -59,7 +59,29 @@ impl Bench<'_> {
                 })
             }
             Event::Pi(Phase::Halted) => self.note_hold_up(),
-            _ => {}
+            Event::Plug(_)
+            | Event::SupplyGood(SupplyGood::High)
+            | Event::CapsCharged(_)
+            | Event::Button(_)
+            | Event::PiRequest(_)
+            | Event::SupplyEnable(_)
+            | Event::PowerGood(_)
+            | Event::LoadSwitch(_)
+            | Event::StatusLed(_)
+            | Event::PowerPath(_)
+            | Event::Charger(_)
+            | Event::Rail(_)
+            | Event::Pi(
+                Phase::Off
+                | Phase::BootLoader
+                | Phase::Booting
+                | Phase::Running
+                | Phase::ShuttingDown
+                | Phase::Hung,
+            )
+            | Event::FileSystem(_)
+            | Event::Mcu(Mcu::On | Mcu::Reset)
+            | Event::Journal(_) => {}
         }
         let Some((_, count)) = self.counts.iter_mut().find(|(counted, _)| *counted == event) else {
             return;

@@ -12,6 +12,7 @@ pub mod chip;
 pub mod eeprom;
 pub mod host;
 mod report;
+pub mod timing;
 
 pub(crate) use report::place;
 pub use report::{DeviceReport, Ended, Fault, FaultKind, Oddity};

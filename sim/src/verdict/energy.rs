@@ -63,7 +63,14 @@ pub(super) enum Way {
 
 /// Whether the capacitors at a loss of the supply could have carried a Pi that was told as soon as the
 /// rules allow, `reaction` after the loss. `None` if they could.
-pub(super) fn shortfall(loss: &Loss, way: Way, reaction: Nanos) -> Option<Shortfall> {
+///
+/// `takes` are the times that a shutdown takes from then on, in order, by stimuli after the loss.
+pub(super) fn shortfall(
+    loss: &Loss,
+    way: Way,
+    reaction: Nanos,
+    takes: &[(Nanos, Nanos)],
+) -> Option<Shortfall> {
     let pi = &loss.pi;
     if pi.shutdown_time == Nanos::MAX {
         // No energy lasts for a shutdown that never ends.
@@ -72,17 +79,26 @@ pub(super) fn shortfall(loss: &Loss, way: Way, reaction: Nanos) -> Option<Shortf
     let display = pi.display_current.0;
     let rest =
         |ends: Option<Nanos>| ends.map_or(0.0, |ends| ends.saturating_sub(loss.at).as_secs_f64());
-    let listen = reaction.saturating_add(pi.notice_debounce).as_secs_f64();
-    let listen = (listen, pi.running_current.0 + display);
-    let shut_down = (pi.shutdown_time.as_secs_f64(), pi.shutdown_current.0 + display);
+    let listen = reaction.saturating_add(pi.notice_debounce);
+    // A shutdown takes what it takes when it begins.
+    let shut_down = |begins: Nanos| {
+        let latest = takes.iter().rfind(|(from, _)| *from <= begins).map(|(_, time)| *time);
+        let time = latest.unwrap_or(pi.shutdown_time).as_secs_f64();
+        (time, pi.shutdown_current.0 + display)
+    };
     let program: Vec<(f64, f64)> = match loss.phase {
         Phase::Booting => {
-            vec![(rest(loss.phase_ends), pi.boot_current.0 + display), shut_down]
+            let begins = loss.phase_ends.unwrap_or(loss.at);
+            vec![(rest(loss.phase_ends), pi.boot_current.0 + display), shut_down(begins)]
         }
-        Phase::Running | Phase::Hung => vec![listen, shut_down],
+        Phase::Running | Phase::Hung => {
+            let running = (listen.as_secs_f64(), pi.running_current.0 + display);
+            vec![running, shut_down(loss.at.saturating_add(listen))]
+        }
         Phase::ShuttingDown => vec![(rest(loss.phase_ends), pi.shutdown_current.0 + display)],
         Phase::BootLoader if way == Way::Carry => {
-            vec![(pi.boot_time.as_secs_f64(), pi.boot_current.0 + display), shut_down]
+            let begins = loss.at.saturating_add(pi.boot_time);
+            vec![(pi.boot_time.as_secs_f64(), pi.boot_current.0 + display), shut_down(begins)]
         }
         // Nothing is mounted: a cut costs nothing.
         Phase::Off | Phase::BootLoader | Phase::Halted => return None,

@@ -15,6 +15,7 @@
 use firmware::record::Intent;
 use firmware::time::Millis;
 
+use crate::dut::timing::{self, READING, STALL, START, STEP};
 use crate::quantity::Nanos;
 use crate::scenario::{Act, BoardPin, Pin, Scenario, StartEeprom, StartPi};
 use crate::timeline::{
@@ -27,24 +28,11 @@ use super::history::{History, Span};
 use super::margin::between;
 
 /// A decision is settled, and stored, this long after what caused it.
-const DECIDING: Nanos = Nanos::SECOND;
+pub(super) const DECIDING: Nanos = Nanos::SECOND;
 /// The Pi's line is not understood earlier than this after the Pi halted: two of its pulses.
 const UNDERSTANDING: Nanos = Nanos::from_millis(300);
 /// It is understood this long after the halt at the latest.
 const UNDERSTOOD: Nanos = Nanos::from_millis(550);
-/// A journal write keeps the firmware from looking for this long at most.
-const STALL: Nanos = Nanos::from_millis(14);
-
-/// What two readings of a clock in whole milliseconds may take from a time.
-const READING: Nanos = Nanos::MILLISECOND;
-/// A step of the firmware; it does not see what lasts shorter.
-const STEP: Nanos = Nanos::MILLISECOND;
-/// From its supply, or from a reset, to the first step of a firmware on a chip.
-const STARTING: Nanos = Nanos::from_millis(25);
-/// What a reset may take from the firmware's clock: the time since its last step, half a lap of the slowest
-/// low-power timer, and its start.
-const LOST_IN_RESET: Nanos = Nanos::from_millis(1_350);
-
 /// How much shorter than it should a time by the board's clock may be.
 pub(super) fn short(scenario: &Scenario, time: Nanos) -> Nanos {
     let error = scenario.clock_error();
@@ -80,7 +68,7 @@ pub(super) fn presses(scenario: &Scenario, history: &History<'_>) -> Vec<(Span, 
             let last = group.last()?;
             let press = Span { to: last.to, to_end: last.to_end, ..steady };
             // The button must have been seen released, and then pressed, without a break.
-            let settling = debounce.saturating_add(STARTING);
+            let settling = debounce.saturating_add(START);
             let restarted =
                 starts.iter().any(|at| *at <= press.to && press.from < at.saturating_add(settling));
             let dead = off.iter().any(|span| span.from <= press.to && press.from <= span.to);
@@ -157,12 +145,27 @@ pub(super) fn judge(scenario: &Scenario, history: &History<'_>) -> Found {
         return Found::undecided("noise on pi_request may pass for a request");
     }
     let mut model = Model::new(scenario, history);
-    let mut actions = actions(scenario, history);
-    actions.sort_by_key(|(at, _)| *at);
-    for (at, action) in actions {
+    for (at, action) in actions(scenario, history) {
         model.take(at, action);
     }
     model.verdict()
+}
+
+/// The intent from each time on, in order; `None` where more than one answer is right.
+pub(super) fn over_time(
+    scenario: &Scenario,
+    history: &History<'_>,
+) -> Vec<(Nanos, Option<Intent>)> {
+    if scenario.stimuli.iter().any(|stimulus| disturbs_the_request(&stimulus.act, scenario)) {
+        return Vec::new();
+    }
+    let mut model = Model::new(scenario, history);
+    let mut intents = vec![(Nanos::ZERO, Some(model.intent))];
+    for (at, action) in actions(scenario, history) {
+        model.take(at, action);
+        intents.push((at, (!model.open).then_some(model.intent)));
+    }
+    intents
 }
 
 fn disturbs_the_request(act: &Act, scenario: &Scenario) -> bool {
@@ -176,6 +179,7 @@ fn disturbs_the_request(act: &Act, scenario: &Scenario) -> bool {
     }
 }
 
+/// In order of time.
 fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
     let config = &scenario.config;
     let mut actions = Vec::new();
@@ -190,10 +194,11 @@ fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
         }
     }
     let resets: Vec<Nanos> = history.occurrences(Event::Mcu(Mcu::Reset)).collect();
+    let lost_in_reset = START.saturating_add(timing::lost_in_reset(scenario));
     let lost = |span: &Span, time: Nanos| {
         let until = span.from.saturating_add(time);
         let resets = resets.iter().filter(|at| span.from <= **at && **at <= until).count();
-        LOST_IN_RESET.saturating_mul(resets as u64)
+        lost_in_reset.saturating_mul(resets as u64)
     };
     let bridge = nanos(config.bridge);
     for span in history.spans(Event::SupplyGood(SupplyGood::Low)) {
@@ -227,6 +232,7 @@ fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
             _ => {}
         }
     }
+    actions.sort_by_key(|(at, _)| *at);
     actions
 }
 

@@ -5,10 +5,12 @@
 
 mod answers;
 mod few;
+mod levels;
 mod rail;
 mod told;
 
 use crate::bench::Run;
+use crate::dut::timing::BLIP;
 use crate::quantity::Nanos;
 use crate::scenario::Scenario;
 use crate::timeline::Event;
@@ -63,7 +65,7 @@ pub const RULES: [Rule; 10] = [
     Rule {
         number: 8,
         name: "levels decide",
-        rule: "5 s after the supply went a fed Pi has been told",
+        rule: "5 s after the last change the board is where the levels and the intent put it, or waits as the rules say",
     },
     Rule {
         number: 9,
@@ -76,9 +78,6 @@ pub const RULES: [Rule; 10] = [
         rule: "every press gets a visible answer within 1 s",
     },
 ];
-
-/// What a chip in reset takes until it drives its pins again, at the most: no Pi notices.
-const BLIP: Nanos = Nanos::MILLISECOND;
 
 /// Judges all ten.
 pub(super) fn judge(
@@ -123,6 +122,11 @@ struct Invariants<'a> {
 }
 
 impl Invariants<'_> {
+    /// So many milliseconds by the board's clock, at the longest \[s\].
+    fn by_its_clock(&self, millis: u32) -> f64 {
+        f64::from(millis) / 1e3 * (1.0 + self.scenario.clock_error())
+    }
+
     /// Whether `state` held just before `at`.
     fn was(&self, state: Event, at: Nanos) -> bool {
         self.history

@@ -16,7 +16,7 @@ mod threshold;
 
 use crate::bench::{Effect, Run};
 use crate::quantity::Nanos;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Waiver};
 use crate::timeline::HoldUp;
 use history::History;
 
@@ -170,27 +170,9 @@ pub fn judge(scenario: &Scenario, run: &Run) -> Verdict {
         .collect();
     let mut invariants = invariants::judge(scenario, run, &history);
     let mut invalid = without_effect(scenario, run);
-    for waiver in &scenario.waivers {
-        let Some(found) = invariants.iter_mut().find(|found| found.number == waiver.invariant)
-        else {
-            continue;
-        };
-        let finding = &mut found.finding;
-        finding.line = Some(waiver.line);
-        match finding.outcome {
-            Outcome::Failed => {
-                finding.outcome = Outcome::Waived;
-                finding.detail = format!("{}; waived: {}", finding.detail, waiver.reason);
-            }
-            Outcome::Held | Outcome::Waived | Outcome::Impossible | Outcome::Undecided => {
-                invalid.push(format!(
-                    "line {}: O{} is waived but {}; remove the waiver",
-                    waiver.line,
-                    waiver.invariant,
-                    finding.outcome.name(),
-                ));
-            }
-        }
+    for found in &mut invariants {
+        let waiver = scenario.waivers.iter().find(|waiver| waiver.invariant == found.number);
+        invalid.extend(waive(found, waiver));
     }
     if run.end < scenario.end {
         // What came of the rest nobody knows.
@@ -217,6 +199,38 @@ pub fn judge(scenario: &Scenario, run: &Run) -> Verdict {
         Status::Passed
     };
     Verdict { status, invalid, expectations, invariants, energy: energy::margins(run), device }
+}
+
+/// Takes a waiver into account; says what is wrong with it, or with its absence.
+fn waive(found: &mut InvariantFinding, waiver: Option<&Waiver>) -> Option<String> {
+    let InvariantFinding { number, finding } = found;
+    match (finding.outcome, waiver) {
+        (Outcome::Failed, Some(waiver)) => {
+            finding.line = Some(waiver.line);
+            finding.outcome = Outcome::Waived;
+            finding.detail = format!("{}; waived: {}", finding.detail, waiver.reason);
+            None
+        }
+        (Outcome::Impossible, Some(waiver)) => {
+            finding.line = Some(waiver.line);
+            finding.detail = format!("{}; foreseen: {}", finding.detail, waiver.reason);
+            None
+        }
+        (outcome @ (Outcome::Held | Outcome::Waived | Outcome::Undecided), Some(waiver)) => {
+            finding.line = Some(waiver.line);
+            Some(format!(
+                "line {}: O{number} is waived but {}; remove the waiver",
+                waiver.line,
+                outcome.name(),
+            ))
+        }
+        (Outcome::Impossible, None) => Some(format!(
+            "O{number} is impossible, {}; if that is what it shows, say so: \"waive\": \
+             [{{\"invariant\": \"O{number}\", \"reason\": …}}]",
+            finding.detail,
+        )),
+        (Outcome::Held | Outcome::Failed | Outcome::Waived | Outcome::Undecided, None) => None,
+    }
 }
 
 fn without_effect(scenario: &Scenario, run: &Run) -> Vec<String> {

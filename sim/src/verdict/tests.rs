@@ -11,6 +11,7 @@ fn run(events: &[(u64, &str)], end: u64) -> Run {
     let mut timeline = Timeline {
         initial: [
             "plug in",
+            "mcu on",
             "pi running",
             "supply_enable on",
             "power_good released",
@@ -268,4 +269,56 @@ fn a_press_is_measured_to_its_answer() {
     ];
     let (outcome, margin) = invariant(10, &run(&press, 100_000));
     assert_eq!((outcome, margin), (Outcome::Held, Some((0.7, Some(1.0)))));
+}
+
+#[test]
+fn what_was_impossible_is_foreseen_or_the_scenario_proves_nothing() {
+    let waiver = scenario::Waiver { invariant: 1, reason: "no energy".into(), on: None, line: 7 };
+    let found = |outcome| InvariantFinding {
+        number: 1,
+        finding: Finding {
+            text: "no unclean cut".to_owned(),
+            outcome,
+            margin: None,
+            at: None,
+            detail: "lowest 0 V".to_owned(),
+            line: None,
+        },
+    };
+    let judged = |outcome, waiver| {
+        let mut found = found(outcome);
+        let problem = waive(&mut found, waiver);
+        (found.finding.outcome, found.finding.detail, problem.is_some())
+    };
+    let told = |outcome, detail: &str, invalid| (outcome, detail.to_owned(), invalid);
+    assert_eq!(judged(Outcome::Impossible, None), told(Outcome::Impossible, "lowest 0 V", true));
+    assert_eq!(
+        judged(Outcome::Impossible, Some(&waiver)),
+        told(Outcome::Impossible, "lowest 0 V; foreseen: no energy", false)
+    );
+    assert_eq!(
+        judged(Outcome::Failed, Some(&waiver)),
+        told(Outcome::Waived, "lowest 0 V; waived: no energy", false)
+    );
+    assert_eq!(judged(Outcome::Failed, None), told(Outcome::Failed, "lowest 0 V", false));
+    assert_eq!(judged(Outcome::Held, Some(&waiver)), told(Outcome::Held, "lowest 0 V", true));
+}
+
+#[test]
+fn what_nothing_keeps_must_follow_from_levels_and_intent() {
+    let press: [(u64, &str); 2] = [(5_000, "button pressed"), (5_100, "button released")];
+    let fails = |events: &[(u64, &str)]| invariant(8, &run(events, 100_000)).0;
+    assert_eq!(fails(&OUTAGE), Outcome::Held);
+    // Lost, and nobody was told.
+    assert_eq!(fails(&[(5_000, "supply_good low")]), Outcome::Failed);
+    // Wanted on with supply, and off.
+    assert_eq!(fails(&[(5_000, "supply_enable off")]), Outcome::Failed);
+    // Wanted off, and on.
+    assert_eq!(fails(&press), Outcome::Failed);
+    assert_eq!(fails(&[press[0], press[1], (6_000, "power_good low")]), Outcome::Failed);
+    let off = [press[0], press[1], (6_000, "power_good low"), (26_000, "supply_enable off")];
+    assert_eq!(fails(&off), Outcome::Held);
+    // On, and the loads stay shed.
+    assert_eq!(fails(&[(5_000, "load_switch open")]), Outcome::Failed);
+    assert_eq!(fails(&[(5_000, "load_switch open"), (8_000, "load_switch closed")]), Outcome::Held);
 }

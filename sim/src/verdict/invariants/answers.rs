@@ -1,6 +1,7 @@
 //! O10: presses are answered.
 
-use super::{BLIP, Invariants};
+use super::Invariants;
+use crate::dut::timing::BLIP;
 use crate::quantity::Nanos;
 use crate::timeline::Event;
 use crate::verdict::found::Found;

@@ -1,6 +1,7 @@
 //! O6 and O7: few starts, few records.
 
 use super::Invariants;
+use crate::dut::timing::LATENCY;
 use crate::quantity::Nanos;
 use crate::timeline::{Button, Event, Mcu, Pi as Phase, SupplyEnable, What};
 use crate::verdict::Margin;
@@ -12,9 +13,6 @@ const STARTS: i64 = 2;
 /// So many records for an event.
 const RECORDS: i64 = 2;
 const MINUTE: f64 = 60.0;
-/// What two readings of a clock in whole milliseconds, and the step after them, may take \[s\].
-const READINGS: f64 = 0.003;
-
 impl Invariants<'_> {
     pub(super) fn few_starts(&self) -> Found {
         let config = &self.scenario.config;
@@ -59,7 +57,7 @@ impl Invariants<'_> {
             last_start = span.from;
         }
         // A minute by the board's clock.
-        let minute = MINUTE * (1.0 - self.scenario.clock_error()) - READINGS;
+        let minute = MINUTE * (1.0 - self.scenario.clock_error()) - LATENCY.as_secs_f64();
         let gaps = closest.into_iter().map(|(first, last)| {
             let apart = last.saturating_sub(first).as_secs_f64();
             let margin = Margin::seconds(apart - minute, minute);

@@ -3,8 +3,9 @@
 use super::Invariants;
 use crate::plant::rail::DOWN;
 use crate::quantity::Nanos;
+use crate::scenario::Act;
 use crate::timeline::{
-    Event, FileSystem, Mcu, Pi as Phase, PowerPath, Quantity, Rail, SupplyEnable,
+    Event, FileSystem, Mcu, Pi as Phase, PowerPath, Quantity, Rail, SupplyEnable, What,
 };
 use crate::verdict::found::{Found, worst};
 use crate::verdict::history::Span;
@@ -58,7 +59,22 @@ impl Invariants<'_> {
         let way = if testing && !died { energy::Way::Cut } else { energy::Way::Carry };
         let config = &self.scenario.config;
         let reaction = u64::from(config.uncharged_bridge.0 + config.load_switch_lead.0);
-        energy::shortfall(loss, way, Nanos::from_millis(reaction))
+        let takes = self.shutdown_times(loss.at);
+        energy::shortfall(loss, way, Nanos::from_millis(reaction), &takes)
+    }
+
+    /// From when on a shutdown takes how long, by stimuli after `since`.
+    fn shutdown_times(&self, since: Nanos) -> Vec<(Nanos, Nanos)> {
+        let entries = &self.history.timeline.entries;
+        let later = entries.iter().skip_while(|entry| entry.at < since);
+        let takes = later.filter_map(|entry| {
+            let What::Stimulus(index) = entry.what else { return None };
+            let Act::ShutdownTakes(time) = &self.scenario.stimuli.get(index)?.act else {
+                return None;
+            };
+            Some((entry.at, *time))
+        });
+        takes.collect()
     }
 
     pub(super) fn power_cycle(&self) -> Found {

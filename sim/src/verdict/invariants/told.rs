@@ -1,19 +1,18 @@
-//! O2, O4, O8 and O9: what the Pi and the load switch are told, and when.
+//! O2, O4 and O9: what the Pi and the load switch are told, and when.
 
-use super::{BLIP, Invariants, joined, overlap};
+use super::{Invariants, joined, overlap};
+use crate::dut::timing::BLIP;
 use crate::parts::Overlay;
 use crate::quantity::Nanos;
-use crate::timeline::{Event, LoadSwitch, Pi as Phase, PowerGood, SupplyEnable, SupplyGood};
+use crate::timeline::{Event, LoadSwitch, Mcu, Pi as Phase, PowerGood, SupplyEnable, SupplyGood};
 use crate::verdict::Margin;
 use crate::verdict::found::Found;
 use crate::verdict::history::Span;
 
 /// A line that is low this long has been heard.
 const HEARD: Nanos = Nanos::from_millis(100);
-/// What a lost supply comes to is there by then \[s\].
-const TOLD: f64 = 5.0;
 /// Slack for the journal's writes and the plant's own delays \[s\].
-const SLACK: f64 = 1.0;
+pub(super) const SLACK: f64 = 1.0;
 
 impl Invariants<'_> {
     pub(super) fn no_limbo(&self) -> Found {
@@ -39,7 +38,8 @@ impl Invariants<'_> {
 
     pub(super) fn told_is_cut(&self) -> Found {
         let config = &self.scenario.config;
-        let allowed = f64::from(config.boot_allowance.0 + config.shutdown_timeout.0) / 1e3 + SLACK;
+        let allowed =
+            self.by_its_clock(config.boot_allowance.0 + config.shutdown_timeout.0) + SLACK;
         let mut waits = Vec::new();
         for span in joined(self.history.spans(Event::PowerGood(PowerGood::Low))) {
             // Low since the start of the Pi: that is no notice.
@@ -87,27 +87,14 @@ impl Invariants<'_> {
         Found::thinnest(waits, "the Pi was never told")
     }
 
-    /// When the supply last came back within a stretch; its beginning if it did not.
+    /// When the supply last came back within a stretch, or the microcontroller after a reset (R13); its
+    /// beginning if neither did.
     fn returned(&self, span: Span) -> Nanos {
-        let back = self.history.occurrences(Event::SupplyGood(SupplyGood::High));
-        back.filter(|at| span.from < *at && *at <= span.to).last().unwrap_or(span.from)
-    }
-
-    pub(super) fn levels_decide(&self) -> Found {
-        let config = &self.scenario.config;
-        let latest = f64::from(config.bridge.0 + config.load_switch_lead.0) / 1e3 + SLACK;
-        let limit = TOLD.max(latest);
-        let lost = self.history.spans(Event::SupplyGood(SupplyGood::Low));
-        let unaware = self.history.spans(Event::PowerGood(PowerGood::Released));
-        let fed = self.history.spans(Event::SupplyEnable(SupplyEnable::On));
-        let pairs = lost.iter().flat_map(|l| unaware.iter().filter_map(|u| overlap(*l, *u)));
-        let both = pairs.flat_map(|p| fed.iter().filter_map(move |f| overlap(p, *f)));
-        let waits = both.map(|span| {
-            let length = span.length().as_secs_f64();
-            let detail = format!("not told for {length:.3} s, limit {limit:.3} s");
-            (Margin::seconds(limit - length, limit), span.from, detail)
+        let back = self.history.events().filter(|(_, event)| {
+            matches!(event, Event::SupplyGood(SupplyGood::High) | Event::Mcu(Mcu::On | Mcu::Reset))
         });
-        Found::thinnest(waits, "the supply was never lost with the Pi on")
+        let back = back.map(|(at, _)| at).filter(|at| span.from < *at && *at <= span.to);
+        back.last().unwrap_or(span.from)
     }
 
     pub(super) fn load_switch_order(&self) -> Found {
