@@ -120,7 +120,7 @@ fn verdict(scenario: Scenario) -> Result<(Verdict, String), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: 10_000,
         rng_seed: RngSeed::Fixed(1),
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -92,3 +92,19 @@ fn the_button_is_pressed_while_an_outage_is_written() {
         ]"#;
     sweep(6_978_000, 7_002_000, rest);
 }
+
+/// A Pi that is off, and a press that counts 20 ms after it: on or answered only, but one of the two altogether.
+#[test]
+fn the_supply_returns_as_a_press_counts() {
+    let rest = r#"
+        "start": {"pi": "off", "plug": "out", "caps": "4.7 V", "eeprom": {"record": "off_powered"}},
+        "stimuli": [{"at": "5 s", "do": "press"}, {"at": "$at", "do": "plug"}],
+        "until": "60 s",
+        "expect": [
+            {"never": {"event": "power_good low", "from": "1 s"}},
+            {"never": {"event": "supply_enable off", "from": "1 s"}},
+            {"count": {"event": "supply_enable on", "at_most": 1}},
+            {"final": {"plug": "in"}}
+        ]"#;
+    sweep(5_016_000, 5_026_000, rest);
+}

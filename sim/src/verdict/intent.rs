@@ -15,7 +15,7 @@
 use firmware::record::Intent;
 use firmware::time::Millis;
 
-use crate::dut::timing::{self, READING, STALL, START, STEP};
+use crate::dut::timing::{self, LATENCY, READING, STALL, START, STEP};
 use crate::quantity::Nanos;
 use crate::scenario::{Act, BoardPin, Pin, Scenario, StartEeprom, StartPi};
 use crate::timeline::{
@@ -298,6 +298,13 @@ impl<'a> Model<'a> {
         self.history.state_at(state, just_before) == Some(state)
     }
 
+    /// When a press that counts from `at` at the earliest has been answered.
+    fn by(&self, at: Nanos) -> Nanos {
+        let spread = short(self.scenario, nanos(self.scenario.config.debounce));
+        let latest = at.saturating_add(spread).saturating_add(spread).saturating_add(LATENCY);
+        latest.min(self.history.end)
+    }
+
     fn decide(&mut self, at: Nanos, intent: Intent) {
         self.intent = intent;
         self.decided = at;
@@ -329,6 +336,9 @@ impl<'a> Model<'a> {
                     let open = self.open;
                     self.decide(at, turned);
                     self.open = open;
+                } else if good != self.is(Event::SupplyGood(SupplyGood::High), self.by(at)) {
+                    // The supply comes or goes as the press counts.
+                    self.open = true;
                 } else if good {
                     self.decide(at, Intent::On);
                 }
