@@ -37,8 +37,8 @@ fn snapshot(name: &str, text: &str) {
     });
 }
 
-fn parse(path: &str, text: &str) -> Result<scenario::Scenario, Problems> {
-    scenario::parse("test", path, text, &Library::builtin())
+fn parse(path: &str, text: &str) -> Result<Vec<scenario::Scenario>, Problems> {
+    scenario::parse_all("test", path, text, &Library::builtin())
 }
 
 /// The problems of a text that stands in no file.
@@ -154,7 +154,7 @@ fn a_scenarios_own_parts_win_and_are_checked() {
 
     let names: Vec<_> = found.iter().map(|(_, name)| name.as_str()).collect();
     assert_eq!(names, ["theme/one", "theme/two"]);
-    let good = good.unwrap();
+    let good = good.unwrap().remove(0);
     assert_eq!(good.caps.capacitance.to_string(), "17.000 F");
     assert_eq!(good.name, "theme/one");
     let bad = bad.unwrap_err().to_string().replace(&folder.display().to_string(), "FOLDER");

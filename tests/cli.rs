@@ -109,6 +109,37 @@ fn json_is_versioned_and_tells_the_same() {
 }
 
 #[test]
+fn cases_are_scenarios_of_their_own() {
+    let file = "tests/cli/cases.json";
+    assert_eq!(holdup(&["check", file]).quiet(0), "4 scenarios in 1 file, no problems\n");
+    snapshot("cases_list", &holdup(&["list", file]).quiet(0));
+    snapshot("cases_alone", &holdup(&["run", file]).quiet(1));
+    let folder = holdup(&["run", file, "tests/cli/suite/passes.json"]).quiet(1);
+    snapshot("cases_among_others", &folder);
+    // All that passed is one line, and one case alone is a scenario like any other.
+    let passed = holdup(&["run", "tests/good/cases.json", "tests/good/smallest.json"]).quiet(0);
+    snapshot("cases_that_passed", &passed);
+    let one = holdup(&["run", file, "--filter", "bridge=short, gap=1 s"]).quiet(0);
+    assert!(one.starts_with("cases[bridge=short, gap=1 s]: passed\n"), "{one}");
+    assert!(one.contains("time [s]"), "{one}");
+    let full = holdup(&["run", file, "--full"]).quiet(1);
+    assert!(full.contains(&one), "{full}");
+    let none = holdup(&["list", file, "--filter", "bridge=long, gap=9 s"]).refused(2);
+    assert!(none.starts_with("error: no scenario's name contains"), "{none}");
+}
+
+#[test]
+fn cases_in_json() {
+    let arguments = ["run", "tests/cli/cases.json", "--format", "json", "--filter", "long"];
+    let json: Json = serde_json::from_str(&holdup(&arguments).quiet(0)).unwrap();
+    assert_eq!(json["summary"]["passed"], 2);
+    let last = &json["scenarios"][1];
+    assert_eq!(last["name"], "cases[bridge=long, gap=3 s]");
+    assert_eq!(last["file"], "cases");
+    assert_eq!(last["case"], serde_json::json!({"bridge": "long", "gap": "3 s"}));
+}
+
+#[test]
 fn one_bad_file_keeps_everything_from_running() {
     let error = holdup(&["run", "tests/cli/suite", "tests/cli/bad.json"]).refused(2);
     assert!(error.contains("no part is called \"25g\""), "{error}");

@@ -44,26 +44,30 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-fn load(file: &Path, root: &Path) -> Result<Scenario, Failed> {
+fn load(file: &Path, root: &Path) -> Result<Vec<Scenario>, Failed> {
     Ok(scenario::load(file, root).map_err(|problems| problems.to_string())?)
 }
 
-/// It passes, and tells what was reviewed.
-fn reviewed(scenario: Scenario) -> Result<(), Failed> {
-    let ran = match scenario.only_on().map(|only| only.level) {
+/// All cases pass, and tell what was reviewed.
+fn reviewed(scenarios: Vec<Scenario>) -> Result<(), Failed> {
+    let run = |scenario: Scenario| match scenario.only_on().map(|only| only.level) {
         None | Some(LevelKind::Host) => suite::run(scenario),
         Some(LevelKind::Chip) => suite::run_on(&CHIP, scenario),
     };
-    let text = view::text::full(&ran);
+    let results: Vec<Ran> = scenarios.into_iter().map(run).collect();
+    let text = match &results[..] {
+        [ran] if ran.scenario.case.is_empty() => view::text::full(ran),
+        cases => view::cases::full(cases),
+    };
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/snapshots/scenarios"),
     );
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let name = ran.scenario.name.replace('/', "__");
+    let name = results[0].scenario.file.replace('/', "__");
     settings.bind(|| insta::assert_snapshot!(name, text));
-    passed(&ran)
+    results.iter().try_for_each(passed)
 }
 
 fn passed(ran: &Ran) -> Result<(), Failed> {
@@ -73,16 +77,16 @@ fn passed(ran: &Ran) -> Result<(), Failed> {
     }
 }
 
-/// On the chip it passes as well, and nothing but the clocks' errors tells the levels apart.
-fn agrees(scenario: Scenario) -> Result<(), Failed> {
-    if scenario.only_on().is_some() {
-        // The snapshot is all there is.
-        return Ok(());
-    }
-    let compared = suite::compare_on([&Level::Host, &CHIP], scenario);
-    passed(&compared.runs[1])?;
-    if compared.differs() {
-        return Err(view::compare::brief(&compared).into());
+/// On the chip all cases pass as well, and nothing but the clocks' errors tells the levels apart.
+fn agrees(scenarios: Vec<Scenario>) -> Result<(), Failed> {
+    // Of one level, the snapshot is all there is.
+    let both = scenarios.into_iter().filter(|scenario| scenario.only_on().is_none());
+    for scenario in both {
+        let compared = suite::compare_on([&Level::Host, &CHIP], scenario);
+        passed(&compared.runs[1])?;
+        if compared.differs() {
+            return Err(view::compare::brief(&compared).into());
+        }
     }
     Ok(())
 }

@@ -121,8 +121,7 @@ fn run(command: Command) -> io::Result<u8> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { paths } => match load(&paths, None) {
             Ok(scenarios) => {
-                let plural = if scenarios.len() == 1 { "" } else { "s" };
-                print(&format!("{} scenario{plural}, no problems\n", scenarios.len()))?;
+                print(&checked(&scenarios))?;
                 Ok(PASSED)
             }
             Err(problems) => Ok(report(&problems)),
@@ -143,6 +142,17 @@ fn run(command: Command) -> io::Result<u8> {
         Command::Debug(arguments) => debug::run(*arguments),
         Command::Firmware { command } => firmware::run(command),
     }
+}
+
+fn checked(scenarios: &[Scenario]) -> String {
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let total = scenarios.len();
+    let further = scenarios.windows(2).filter(|pair| pair[0].is_another_case_of(&pair[1])).count();
+    let in_files = match total - further {
+        files if files == total => String::new(),
+        files => format!(" in {files} file{}", plural(files)),
+    };
+    format!("{total} scenario{}{in_files}, no problems\n", plural(total))
 }
 
 fn list_entry(scenario: &Scenario) -> String {

@@ -4,11 +4,13 @@
 //! stands. `shape` holds it against the JSON Schema that is generated from the very Rust types
 //! the file is read into, and collects everything that does not fit. `pieces` hands out the values
 //! that do; checks of meaning follow in the module that owns the type and point back into the
-//! source by path. All problems of a document come together.
+//! source by path. All problems of a document come together. A document with `cases` is held and read
+//! once for each of them.
 //!
 //! Assumes that the types' schema keeps to the subset that `shape` knows (its head lists it).
 //! Leaves out I/O, except for reading one file whole with a limit on its size.
 
+mod cases;
 mod format;
 mod pieces;
 mod problem;
@@ -19,6 +21,7 @@ mod suggest;
 
 pub use problem::{Place, Problem, ProblemKind, Problems};
 
+pub(crate) use cases::{Case, Labels, Told, Variables, cases, may_have_cases, one, which};
 pub(crate) use format::{EVENT, MAGNITUDE};
 pub(crate) use pieces::{Document, Piece};
 pub(crate) use shape::Shape;

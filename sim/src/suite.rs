@@ -202,12 +202,18 @@ pub struct Summary {
     pub chip_only: usize,
     /// It is about the host level, and this is another.
     pub host_only: usize,
+    /// How many files they come from: a file with cases holds several.
+    pub files: usize,
 }
 
 impl Summary {
     /// Counts.
     pub fn of<'a>(results: impl IntoIterator<Item = &'a Ran>) -> Self {
+        let mut last: Option<&Scenario> = None;
         results.into_iter().fold(Self::default(), |mut sum, ran| {
+            let scenario = &ran.scenario;
+            sum.files += usize::from(!last.is_some_and(|last| last.is_another_case_of(scenario)));
+            last = Some(scenario);
             match ran.status() {
                 Status::Passed => sum.passed += 1,
                 Status::Failed => sum.failed += 1,

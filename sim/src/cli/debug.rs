@@ -1,13 +1,14 @@
 //! `holdup debug`: what was typed, handed to the library.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, value_parser};
 
 use super::{FAILED, Format, PASSED, print, report};
 use crate::debug::{self, Currents, Request};
+use crate::document::listed;
 use crate::image::{self, Image};
 use crate::quantity::{Amps, Nanos};
 use crate::scenario::{self, Problem, Problems, Scenario};
@@ -16,6 +17,9 @@ use crate::scenario::{self, Problem, Problems, Scenario};
 pub(super) struct Arguments {
     /// The scenario file.
     scenario: PathBuf,
+    /// Of a file with cases: the one whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
     /// The image to run, ELF, Intel HEX or raw [default: the one that is checked in].
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
@@ -81,22 +85,29 @@ pub(super) fn run(arguments: Arguments) -> io::Result<u8> {
 }
 
 fn load(arguments: &Arguments) -> Result<(Scenario, Image), Problems> {
-    let mut scenarios = scenario::load_all(std::slice::from_ref(&arguments.scenario), None)?;
+    let paths = std::slice::from_ref(&arguments.scenario);
+    let mut scenarios = scenario::load_all(paths, arguments.filter.as_deref())?;
     let image = match &arguments.image {
         Some(path) => Image::load(path)?,
         None => image::release(),
     };
-    match (scenarios.pop(), scenarios.len()) {
-        (Some(scenario), 0) => Ok((scenario, image)),
-        (_, others) => {
-            let message = format!(
-                "{} holds {} scenarios; expected one to look into",
-                arguments.scenario.display(),
-                others + 1
-            );
-            Err(Problem::bad(message).help("name the scenario's file").into())
-        }
+    match &scenarios[..] {
+        [_] => Ok((scenarios.remove(0), image)),
+        several => Err(too_many(&arguments.scenario, several)),
     }
+}
+
+fn too_many(path: &Path, scenarios: &[Scenario]) -> Problems {
+    let (path, count) = (path.display(), scenarios.len());
+    let message = format!("{path} holds {count} scenarios; expected one to look into");
+    let cases: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    let is_file = scenarios.windows(2).all(|pair| pair[0].is_another_case_of(&pair[1]));
+    let help = if is_file {
+        format!("choose a case with --filter: {}", listed(cases))
+    } else {
+        "name the scenario's file".to_owned()
+    };
+    Problem::bad(message).help(help).into()
 }
 
 fn look(scenario: &Scenario, image: &Image, arguments: Arguments) -> io::Result<u8> {

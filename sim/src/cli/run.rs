@@ -165,14 +165,21 @@ fn print_text(results: &[Ran], full: bool, summary: &Summary) -> io::Result<()> 
     if results.len() > 1 {
         all.push_str(&view::thinnest::of_one(results));
     }
-    for ran in results {
-        let text = if full || results.len() == 1 {
+    let mut show = |text: &str, status: Status| {
+        all.push_str(&painted(text, status.name(), colour(status)));
+    };
+    for cases in view::cases::by_file(results) {
+        let is_everything = cases.len() == results.len();
+        if full || (is_everything && cases.len() == 1) {
             let end = if results.len() > 1 { "\n" } else { "" };
-            view::text::full(ran) + end
+            cases.iter().for_each(|ran| show(&(view::text::full(ran) + end), ran.status()));
+        } else if is_everything {
+            show(&(view::cases::full(cases) + "\n"), summary.status());
+        } else if let Some(line) = view::cases::passed(cases) {
+            show(&line, Status::Passed);
         } else {
-            view::text::brief(ran)
-        };
-        all.push_str(&painted(&text, ran.status().name(), colour(ran.status())));
+            cases.iter().for_each(|ran| show(&view::text::brief(ran), ran.status()));
+        }
     }
     if results.len() > 1 {
         all.push_str(&view::text::summary(summary));

@@ -55,10 +55,19 @@ impl<'a> Document<'a> {
     /// # Errors
     /// It is not JSON, or so much is wrong that more would not be shown.
     pub(crate) fn open(path: &'a str, text: &'a str, shape: &Shape) -> Result<Self, Problems> {
-        let source = Source::parse(path, text)?;
+        Self::of(Source::parse(path, text)?, shape)
+    }
+
+    /// Holds what was parsed against `shape`.
+    ///
+    /// # Errors
+    /// So much is wrong that more would not be shown.
+    pub(crate) fn of(source: Source<'a>, shape: &Shape) -> Result<Self, Problems> {
         let mut problems = shape.misfits(&source);
         let places = problems.iter().filter_map(|problem| problem.place.as_ref());
         let mut misfits: Vec<usize> = places.map(|place| place.offset).collect();
+        // Variables without a value have been reported, here or where they are named.
+        misfits.extend(source.without_value());
         misfits.sort_unstable();
         problems.extend(source.slips());
         if problems.len() > Problems::MOST {
@@ -82,7 +91,7 @@ impl<'a> Document<'a> {
         if self.is_misfit(&range) || self.source.is_ambiguous(pointer) {
             return Piece::Misfit;
         }
-        match serde_json::from_str(self.source.plain(range.clone())) {
+        match serde_json::from_str(&self.source.substituted(range.clone())) {
             Ok(value) => Piece::Fits(value),
             Err(error) => {
                 // The shape accepts what the type does not.
@@ -116,7 +125,9 @@ impl<'a> Document<'a> {
     }
 
     fn is_misfit(&self, range: &Range<usize>) -> bool {
-        let first = self.misfits.partition_point(|misfit| *misfit < range.start);
-        self.misfits.get(first).is_some_and(|misfit| *misfit < range.end)
+        self.source.pieces(range.clone()).iter().any(|piece| {
+            let first = self.misfits.partition_point(|misfit| *misfit < piece.start);
+            self.misfits.get(first).is_some_and(|misfit| *misfit < piece.end)
+        })
     }
 }

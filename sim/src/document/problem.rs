@@ -178,6 +178,17 @@ impl Problems {
         self.left_out += other.left_out;
     }
 
+    /// How many there are that are not among these.
+    pub(crate) const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// With so many more that are left out.
+    pub(crate) const fn and_more(mut self, left_out: usize) -> Self {
+        self.left_out += left_out;
+        self
+    }
+
     /// The problems themselves.
     pub(crate) fn into_list(self) -> Vec<Problem> {
         self.list

@@ -19,7 +19,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::schema::{count, has_format, has_words, keys, refuse_null, type_of, words};
-use super::source::head;
+use super::source::{head, variable};
 use super::{Problem, Problems, Source, closest, format, listed};
 
 /// The shape that documents of one type must have.
@@ -64,6 +64,10 @@ impl<'s> Walker<'s, '_> {
         if self.problems.len() > Problems::MOST {
             return;
         }
+        let source = self.source;
+        let Some(node) = source.resolved(node) else {
+            return self.unknown_variable(node);
+        };
         let branches = self.branches(schema);
         if branches.len() > 1 {
             return self.choose(node, &branches);
@@ -79,6 +83,19 @@ impl<'s> Walker<'s, '_> {
             (Node::BooleanLit(_), "boolean") | (_, "") => {}
             _ => self.mismatch(node, &branches),
         }
+    }
+
+    /// A variable that stands for nothing. What is wrong where it is named is told there.
+    fn unknown_variable(&mut self, node: &Node<'_>) {
+        let name = variable(node).unwrap_or_default();
+        let known = self.source.variables();
+        if known.contains(&name) {
+            return;
+        }
+        let message = format!("no variable is called `{name}`");
+        let label = "expected a value, or a variable that `cases` names";
+        let problem = self.problem(node, message, label);
+        self.problems.push(guess(problem, name, known));
     }
 
     /// The schema with references followed and choices within choices laid side by side.
@@ -257,11 +274,12 @@ impl<'s> Walker<'s, '_> {
         }
         if object.properties.is_empty() && count(schema, "minProperties") > 0 {
             let known = schema.get("properties").and_then(Json::as_object);
-            let known = listed(known.into_iter().flat_map(|map| map.keys().map(String::as_str)));
+            let known =
+                known.map(|map| format!("known here: {}", listed(map.keys().map(String::as_str))));
             let message = self.message("an empty object says nothing");
             let label = "expected at least one key";
             let problem = self.source.problem(start, message, label);
-            self.problems.push(problem.help(format!("known here: {known}")));
+            self.problems.push(problem.maybe_help(known));
         }
     }
 
@@ -465,7 +483,7 @@ fn kind(node: &Node<'_>) -> &'static str {
 }
 
 /// At most 60 characters of `text`.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {
         short.push('…');

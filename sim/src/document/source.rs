@@ -1,11 +1,13 @@
 //! A JSON text with the position of everything in it.
 //!
 //! Strict JSON: comments and trailing commas are understood but are problems, all of them named
-//! at once. Nesting is limited far below what could exhaust the stack.
+//! at once. Nesting is limited far below what could exhaust the stack. Where a variable stands, its
+//! value of the case that is being read is found (see [`cases`](super::cases)).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::rc::Rc;
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
@@ -13,22 +15,27 @@ use jsonc_parser::errors::{ParseError, ParseErrorKind};
 use jsonc_parser::tokens::{Token, TokenAndRange};
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 
+use super::cases::{CASES, Case};
 use super::{Place, Problem, ProblemKind, Problems};
 
 /// The deepest nesting of lists and objects that is read. The files need about ten.
 const MAX_DEPTH: usize = 32;
 
-/// A parsed document: path for messages, text, and tree with positions.
-#[derive(Debug)]
+/// A parsed document: path for messages, text, and tree with positions. A clone costs little.
+#[derive(Clone, Debug)]
 pub(crate) struct Source<'a> {
     path: &'a str,
     text: &'a str,
-    root: Value<'a>,
+    root: Rc<Value<'a>>,
+    /// Where variables are used, and which, in the order of the text.
+    uses: Rc<[(Range<usize>, String)]>,
+    /// For each variable, in file order, which of its values stands in its place.
+    case: Vec<usize>,
     slips: Vec<(Range<usize>, Slip)>,
     /// The text with blanks in place of the slips: strict JSON, everything where it was.
     plain: Cow<'a, str>,
     /// Where each line but the first starts.
-    lines: Vec<usize>,
+    lines: Rc<[usize]>,
 }
 
 /// What is understood, yet is not JSON.
@@ -65,13 +72,83 @@ impl<'a> Source<'a> {
         let plain = blanked(text, &slips);
         let checked = serde_json::from_str::<serde::de::IgnoredAny>(&plain);
         let lines = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
-        let source = Self { path, text, root, slips, plain, lines };
+        let mut uses = Vec::new();
+        collect_uses(&root, true, &mut uses);
+        let (root, uses) = (Rc::new(root), uses.into());
+        let source = Self { path, text, root, uses, case: Vec::new(), slips, plain, lines };
         if let Err(error) = checked {
             let mut problems = source.slips();
             problems.push(text_only.serde_problem(&error));
             Problems::check(problems)?;
         }
         Ok(source)
+    }
+
+    /// The document with the values of a case in place of its variables.
+    pub(crate) fn in_case(&self, case: &Case) -> Self {
+        Self { case: case.values.clone(), ..self.clone() }
+    }
+
+    /// Each use of a variable, and its name.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (&Range<usize>, &str)> {
+        self.uses.iter().map(|(range, name)| (range, name.as_str()))
+    }
+
+    /// The names of the document's variables.
+    pub(super) fn variables(&self) -> Vec<&str> {
+        match self.top(CASES) {
+            Some(Value::Object(cases)) => {
+                cases.properties.iter().map(|prop| prop.name.as_str()).collect()
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// The value of a key at the top of the document, as it is written there.
+    pub(super) fn top(&self, key: &str) -> Option<&Value<'a>> {
+        child(&self.root, key).map(|(value, _)| value)
+    }
+
+    /// What stands in the place of `node`: of a variable its value, otherwise the node itself. Of a
+    /// variable without a value nothing.
+    pub(super) fn resolved<'n>(&'n self, node: &'n Value<'a>) -> Option<&'n Value<'a>> {
+        match variable(node) {
+            Some(name) => self.value_of(name),
+            None => Some(node),
+        }
+    }
+
+    fn value_of(&self, name: &str) -> Option<&Value<'a>> {
+        let Some(Value::Object(cases)) = self.top(CASES) else { return None };
+        let position = cases.properties.iter().position(|prop| prop.name.as_str() == name)?;
+        let index = *self.case.get(position)?;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else is no list of values")]
+        match &cases.properties.get(position)?.value {
+            Value::Array(list) => list.elements.get(index),
+            Value::Object(object) => object.properties.get(index).map(|prop| &prop.value),
+            _ => None,
+        }
+    }
+
+    /// The text of a range piece by piece, with values in place of variables.
+    pub(super) fn pieces(&self, range: Range<usize>) -> Vec<Range<usize>> {
+        let first = self.uses.partition_point(|(place, _)| place.start < range.start);
+        let inside = self.uses[first..].iter().take_while(|(place, _)| place.end <= range.end);
+        let mut pieces = Vec::with_capacity(1);
+        let mut done = range.start;
+        for (place, name) in inside {
+            pieces.push(done..place.start);
+            pieces.push(self.value_of(name).map_or_else(|| place.clone(), span));
+            done = place.end;
+        }
+        pieces.push(done..range.end);
+        pieces
+    }
+
+    /// Where variables are used that have no value.
+    pub(super) fn without_value(&self) -> impl Iterator<Item = usize> {
+        let open = self.uses.iter().filter(|(_, name)| self.value_of(name).is_none());
+        open.map(|(range, _)| range.start)
     }
 
     /// The whole document.
@@ -105,6 +182,14 @@ impl<'a> Source<'a> {
     /// The text of a range without comments and trailing commas.
     pub(super) fn plain(&self, range: Range<usize>) -> &str {
         self.plain.get(range).unwrap_or_default()
+    }
+
+    /// The text of a range with values in place of variables.
+    pub(super) fn substituted(&self, range: Range<usize>) -> Cow<'_, str> {
+        match &self.pieces(range)[..] {
+            [whole] => self.plain(whole.clone()).into(),
+            pieces => pieces.iter().map(|piece| self.plain(piece.clone())).collect(),
+        }
     }
 
     /// The range of the value at `pointer` (`stimuli/3/at`), or of what there is on the way to it.
@@ -143,7 +228,7 @@ impl<'a> Source<'a> {
     /// Whether a key on the way to `pointer` is given more than once.
     pub(super) fn is_ambiguous(&self, pointer: &str) -> bool {
         let steps = pointer.split('/').filter(|step| !step.is_empty());
-        let mut node = Some(&self.root);
+        let mut node = Some(&*self.root);
         for step in steps {
             if let Some(Value::Object(object)) = node {
                 let same = object.properties.iter().filter(|prop| prop.name.as_str() == step);
@@ -151,7 +236,8 @@ impl<'a> Source<'a> {
                     return true;
                 }
             }
-            node = node.and_then(|node| child(node, step)).map(|(value, _)| value);
+            node =
+                node.and_then(|node| child(node, step)).and_then(|(value, _)| self.resolved(value));
         }
         false
     }
@@ -168,21 +254,57 @@ impl<'a> Source<'a> {
 
     fn node(&self, pointer: &str) -> Option<&Value<'a>> {
         let mut steps = pointer.split('/').filter(|step| !step.is_empty());
-        steps.try_fold(&self.root, |node, step| Some(child(node, step)?.0))
+        steps.try_fold(&*self.root, |node, step| self.resolved(child(node, step)?.0))
     }
 
     /// Value's range, its key's range, and whether the whole path exists.
     fn find(&self, pointer: &str) -> (Range<usize>, Range<usize>, bool) {
-        let mut node = &self.root;
+        let mut node = &*self.root;
         let mut key = head(node);
         for step in pointer.split('/').filter(|step| !step.is_empty()) {
             let Some((value, name)) = child(node, step) else {
                 return (key.clone(), key, false);
             };
-            (node, key) = (value, name);
+            // A variable without a value is found as what it is.
+            (node, key) = (self.resolved(value).unwrap_or(value), name);
         }
         (span(node), key, true)
     }
+}
+
+/// The name of the variable that `node` is a use of.
+pub(super) fn variable<'n>(node: &'n Value<'_>) -> Option<&'n str> {
+    let Value::StringLit(text) = node else { return None };
+    let name = text.value.strip_prefix('$')?;
+    // Words and quantities begin otherwise; only a text can begin with an amount of dollars.
+    let is_one = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && !name.contains(char::is_whitespace);
+    is_one.then_some(name)
+}
+
+/// Uses of variables below `node`, in the order of the text; none in `cases`.
+fn collect_uses(node: &Value<'_>, is_root: bool, uses: &mut Vec<(Range<usize>, String)>) {
+    match node {
+        Value::Object(object) => {
+            let read = |key: &str| !(is_root && key == CASES);
+            let properties = object.properties.iter().filter(|prop| read(prop.name.as_str()));
+            properties.for_each(|prop| collect_uses(&prop.value, false, uses));
+        }
+        Value::Array(list) => {
+            list.elements.iter().for_each(|value| collect_uses(value, false, uses));
+        }
+        Value::StringLit(_) => {
+            uses.extend(variable(node).map(|name| (span(node), name.to_owned())));
+        }
+        Value::NumberLit(_) | Value::BooleanLit(_) | Value::NullKeyword(_) => {}
+    }
+}
+
+/// Whether a variable is used in `node`.
+pub(super) fn holds_variable(node: &Value<'_>) -> bool {
+    let mut uses = Vec::new();
+    collect_uses(node, false, &mut uses);
+    !uses.is_empty()
 }
 
 /// The value called `step` in an object or list, and the range of what names it.

@@ -12,7 +12,7 @@ use firmware::record::Record;
 
 use super::names::{EventName, InvariantName, PlugName, QuantityName, RecordName};
 use super::{BoardPin, LevelKind, Pin, PinLevel, Ram, ResetCause, StartPi, Tear};
-use crate::document::MAGNITUDE;
+use crate::document::{MAGNITUDE, Variables};
 use crate::parts::{
     BoardOverride, CableOverride, CapsOverride, PiOverride, SchemaVersion, SupplyOverride,
 };
@@ -34,6 +34,8 @@ pub(super) struct ScenarioFile {
     /// What the scenario is for, in a sentence of at least ten characters.
     #[schemars(length(min = 10))]
     pub(super) purpose: String,
+    /// Variables and their values; the file is run once for each combination.
+    pub(super) cases: Option<Variables>,
     /// The board; `supercap-pi` unless given.
     pub(super) board: Option<PartChoice<BoardOverride>>,
     /// The capacitors; `25f` unless given.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use super::Scenario;
 use super::file::ScenarioFile;
 use super::resolve::resolve;
-use crate::document::{self, Document, Problem, Problems, Shape};
+use crate::document::{self, Document, Problem, Problems, Shape, Source, Told};
 use crate::parts::Library;
 
 /// The name of the schema, which may lie among the scenarios and is none.
@@ -17,23 +17,70 @@ const SCHEMA_FILE: &str = "schema.json";
 /// The shape of a scenario file.
 static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<ScenarioFile>);
 
-/// Reads the scenario at `path`; `root` is the folder or file that was asked for.
+/// Reads the scenario at `path`, or every case of it; `root` is the folder or file that was asked for.
 ///
 /// # Errors
 /// Every problem of the file and of the parts that it names.
-pub fn load(path: &Path, root: &Path) -> Result<Scenario, Problems> {
+pub fn load(path: &Path, root: &Path) -> Result<Vec<Scenario>, Problems> {
     let text = document::text_of(path)?;
     let library = Library::around(path, root);
-    parse(&name_below(path, root), &path.display().to_string(), &text, &library)
+    parse_all(&name_below(path, root), &path.display().to_string(), &text, &library)
 }
 
-/// Reads the scenario in `text`; `path` is how messages name the file. Does no I/O, except that
+/// Reads the one scenario in `text`; `path` is how messages name the file. Does no I/O, except that
 /// `parts` may read part files.
 ///
 /// # Errors
-/// Every problem of the text and of the parts that it names.
+/// Every problem of the text and of the parts that it names; or it has several cases.
 pub fn parse(name: &str, path: &str, text: &str, parts: &Library) -> Result<Scenario, Problems> {
-    resolve(name, Document::open(path, text, &SHAPE)?, parts)
+    let mut scenarios = parse_all(name, path, text, parts)?;
+    match (scenarios.pop(), scenarios.len()) {
+        (Some(scenario), 0) => Ok(scenario),
+        (_, others) => {
+            let message = format!("{path} has {} cases; expected one scenario", others + 1);
+            Err(Problem::bad(message).into())
+        }
+    }
+}
+
+/// Reads the scenario in `text`, or every case of it, as [`parse`] does.
+///
+/// # Errors
+/// Every problem of the text and of the parts that it names.
+pub fn parse_all(
+    name: &str,
+    path: &str,
+    text: &str,
+    parts: &Library,
+) -> Result<Vec<Scenario>, Problems> {
+    parse_some(name, path, text, parts, |_| true)
+}
+
+/// Reads those cases of `text` whose names are wanted.
+fn parse_some(
+    name: &str,
+    path: &str,
+    text: &str,
+    parts: &Library,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Scenario>, Problems> {
+    let source = Source::parse(path, text)?;
+    let (mut cases, problems) = document::cases(&source);
+    cases.retain(|case| is_wanted(&format!("{name}{case}")));
+    let mut scenarios = Vec::with_capacity(cases.len());
+    let mut told = Told::new(path, &cases, problems);
+    for case in &cases {
+        let document = Document::of(source.in_case(case), &SHAPE);
+        match document.and_then(|document| resolve(name, case, document, parts)) {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(problems) => told.add(case, problems),
+        }
+        if told.is_enough() {
+            break;
+        }
+    }
+    told.check()?;
+    Ok(scenarios)
 }
 
 /// The scenario files among `paths` and in the folders among them, however deep, each with its
@@ -71,7 +118,7 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Problems> {
     Ok(found.into_iter().collect())
 }
 
-/// Reads every scenario among `paths` whose name contains `filter`, each file once.
+/// Reads every scenario among `paths` whose name, with its case, contains `filter`; each file once.
 ///
 /// # Errors
 /// Every problem of every path and file; nothing is returned unless all of them are good.
@@ -85,11 +132,11 @@ pub fn load_all(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>
             Vec::new()
         });
         for (file, name) in found {
-            if filter.is_some_and(|text| !name.contains(text)) || !seen.insert(file.clone()) {
+            if !seen.insert(file.clone()) {
                 continue;
             }
-            match load(&file, root) {
-                Ok(scenario) => scenarios.push(scenario),
+            match load_some(&file, root, &name, filter) {
+                Ok(cases) => scenarios.extend(cases),
                 Err(more) => problems.append(more),
             }
         }
@@ -103,6 +150,26 @@ pub fn load_all(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>
         return Err(problem.help("`holdup list` shows the names").into());
     }
     Ok(scenarios)
+}
+
+/// Reads those cases of a file whose names contain `filter`. A file that is not wanted and has no cases is
+/// passed over, whatever is wrong with it.
+fn load_some(
+    path: &Path,
+    root: &Path,
+    name: &str,
+    filter: Option<&str>,
+) -> Result<Vec<Scenario>, Problems> {
+    let filter = filter.filter(|text| !name.contains(text));
+    let is_wanted = |name: &str| filter.is_none_or(|text| name.contains(text));
+    let text = document::text_of(path);
+    let text = match (filter, text) {
+        (Some(_), Ok(text)) if !document::may_have_cases(&text) => return Ok(Vec::new()),
+        (Some(_), Err(_)) => return Ok(Vec::new()),
+        (_, text) => text?,
+    };
+    let library = Library::around(path, root);
+    parse_some(name, &path.display().to_string(), &text, &library, is_wanted)
 }
 
 /// The JSON Schema of scenario files, for editors; the same text every time.

@@ -11,7 +11,7 @@ mod names;
 mod overrides;
 mod resolve;
 
-pub use load::{collect, json_schema, load, load_all, parse};
+pub use load::{collect, json_schema, load, load_all, parse, parse_all};
 
 pub use crate::document::{Place, Problem, ProblemKind, Problems};
 pub use crate::parts::Drift;
@@ -30,8 +30,12 @@ use crate::timeline::{Event, Plug, Quantity};
 /// A scenario that was read, checked and is ready to run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// The file's path below the folder that was asked for, without `.json`: `outage/just_over`.
+    /// The file's name and the case: `outage/just_over`, `caps/esr[esr=60 mOhm, start=cold]`.
     pub name: String,
+    /// The file's path below the folder that was asked for, without `.json`: `outage/just_over`.
+    pub file: String,
+    /// The case: each variable and its value's label, in file order; empty if the file has no cases.
+    pub case: Vec<(String, String)>,
     /// What the scenario is for.
     pub purpose: String,
     /// The board, overrides applied.
@@ -60,6 +64,14 @@ pub struct Scenario {
     pub waivers: Vec<Waiver>,
     /// The one level that this scenario is about, and why.
     pub only_on: Option<OnlyOn>,
+}
+
+impl Scenario {
+    /// Whether it and `other` are two cases of one file.
+    #[must_use]
+    pub fn is_another_case_of(&self, other: &Self) -> bool {
+        !self.case.is_empty() && self.file == other.file && self.case != other.case
+    }
 }
 
 /// A level on which firmware runs.

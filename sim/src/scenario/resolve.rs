@@ -12,7 +12,7 @@ use super::file::{
 };
 use super::names::{InvariantName, PlugName};
 use super::{Act, Drift, OnlyOn, Scenario, Start, StartEeprom, StartPi, Stimulus, Waiver, When};
-use crate::document::{Document, Piece, Problem, Problems};
+use crate::document::{Case, Document, Piece, Problem, Problems};
 use crate::parts::{Board, Cable, Caps, Flaw, Library, Part, PartError, Pi, Stored, Supply};
 use crate::quantity::{Nanos, Volts};
 use crate::settings::{self, Contradiction};
@@ -42,9 +42,10 @@ struct Wiring {
     pi: Option<Pi>,
 }
 
-/// Turns a document into a scenario.
+/// Turns a document, or one case of it, into a scenario; `file` is the file's name.
 pub(super) fn resolve(
-    name: &str,
+    file: &str,
+    case: &Case,
     document: Document<'_>,
     library: &Library,
 ) -> Result<Scenario, Problems> {
@@ -68,7 +69,9 @@ pub(super) fn resolve(
     let incomplete = || Problems::from(Problem::bad("the scenario is incomplete"));
     let purpose = purpose.ok_or_else(incomplete)?.trim().to_owned();
     Ok(Scenario {
-        name: name.to_owned(),
+        name: format!("{file}{case}"),
+        file: file.to_owned(),
+        case: case.labels.clone(),
         purpose,
         board: wiring.board.ok_or_else(incomplete)?,
         caps: wiring.caps.ok_or_else(incomplete)?,

@@ -3,6 +3,8 @@
 //! Times are whole nanoseconds since the start of the scenario; values are in base units, rounded to
 //! nine decimals, so that the bytes do not hang on the last bit of a float.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::divergence::{Divergence, Shift};
@@ -37,6 +39,10 @@ struct Totals {
 #[derive(Serialize)]
 struct ScenarioReport<'a> {
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    case: BTreeMap<&'a str, &'a str>,
     purpose: &'a str,
     level: &'a str,
     status: &'static str,
@@ -220,7 +226,8 @@ fn printed(document: &impl Serialize) -> String {
 
 impl Totals {
     fn of<'a>(results: impl IntoIterator<Item = &'a Ran>) -> Self {
-        let Summary { passed, failed, invalid, chip_only, host_only } = Summary::of(results);
+        let Summary { passed, failed, invalid, chip_only, host_only, files: _ } =
+            Summary::of(results);
         Self { passed, failed, invalid, skipped: chip_only + host_only }
     }
 }
@@ -333,6 +340,13 @@ pub fn comparison(levels: [&str; 2], results: &[Compared]) -> String {
 fn scenario(ran: &Ran) -> ScenarioReport<'_> {
     let mut report = ScenarioReport {
         name: &ran.scenario.name,
+        file: (!ran.scenario.case.is_empty()).then_some(ran.scenario.file.as_str()),
+        case: ran
+            .scenario
+            .case
+            .iter()
+            .map(|(name, label)| (name.as_str(), label.as_str()))
+            .collect(),
         purpose: &ran.scenario.purpose,
         level: &ran.level,
         status: ran.status().name(),

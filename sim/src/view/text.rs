@@ -19,18 +19,16 @@ const BLINKING: Nanos = Nanos::from_millis(2_000);
 const BLINKS: usize = 4;
 const HICCUPS: usize = 8;
 const CHARGER: &str = "charger";
+/// The head of the columns of findings.
+pub(super) const VERDICT_HEADER: &str =
+    "outcome            margin  relative  expectation or invariant";
 /// Entries shown before and after a failure.
 const AROUND: usize = 4;
 
 /// Everything about one scenario: purpose, timeline, verdict.
 pub fn full(ran: &Ran) -> String {
-    let mut out = String::new();
     let scenario = &ran.scenario;
-    let level = if ran.level == "host" { String::new() } else { format!(" on {}", ran.level) };
-    let _ = writeln!(out, "{}: {}{level}", scenario.name, ran.status().name());
-    for line in wrapped(&scenario.purpose, 96) {
-        let _ = writeln!(out, "  {line}");
-    }
+    let mut out = head(&scenario.name, ran, ran.status().name());
     match &ran.outcome {
         Ok((run, verdict)) => {
             out.push_str(&drawn(&run.drawn));
@@ -63,6 +61,16 @@ fn drawn(drawn: &[Drawn]) -> String {
     out
 }
 
+/// Name, what became of it, and the purpose.
+pub(super) fn head(name: &str, ran: &Ran, what: &str) -> String {
+    let level = if ran.level == "host" { String::new() } else { format!(" on {}", ran.level) };
+    let mut out = format!("{name}: {what}{level}\n");
+    for line in wrapped(&ran.scenario.purpose, 96) {
+        let _ = writeln!(out, "  {line}");
+    }
+    out
+}
+
 /// One line about a scenario, and what failed.
 pub fn brief(ran: &Ran) -> String {
     let (told, details) = match &ran.outcome {
@@ -74,7 +82,7 @@ pub fn brief(ran: &Ran) -> String {
                     shortcomings(&ran.scenario, verdict, &run.timeline)
                 }
             };
-            (energy_line(verdict).unwrap_or_default(), details)
+            (least_energy(ran).map(spare).unwrap_or_default(), details)
         }
     };
     let line = format!("{:<8}{:<43} {told}", ran.status().name(), ran.scenario.name);
@@ -83,21 +91,32 @@ pub fn brief(ran: &Ran) -> String {
 
 /// The last line of a run over several scenarios.
 pub fn summary(summary: &Summary) -> String {
-    let Summary { passed, failed, invalid, chip_only, host_only } = *summary;
+    let Summary { passed, failed, invalid, chip_only, host_only, files } = *summary;
     let total = passed + failed + invalid + chip_only + host_only;
     let only = |count: usize, level: &str| match count {
         0 => String::new(),
         count => format!(", {count} skipped: {level} only"),
     };
     let skipped = only(chip_only, "chip") + &only(host_only, "host");
-    format!("{total} scenarios: {passed} passed, {failed} failed, {invalid} invalid{skipped}\n")
+    let files = match files {
+        all if all == total => String::new(),
+        1 => " in 1 file".to_owned(),
+        files => format!(" in {files} files"),
+    };
+    format!(
+        "{total} scenarios{files}: {passed} passed, {failed} failed, {invalid} invalid{skipped}\n"
+    )
 }
 
-/// The least hold-up at a halt, in words.
-fn energy_line(verdict: &Verdict) -> Option<String> {
-    let least =
-        verdict.energy.iter().min_by(|a, b| a.hold_up.seconds.total_cmp(&b.hold_up.seconds))?;
-    Some(format!("{} with {} to spare", least.what.name(), hold_up(least)))
+/// The least hold-up at a halt or a cut.
+pub(super) fn least_energy(ran: &Ran) -> Option<&EnergyMargin> {
+    let (_, verdict) = ran.outcome.as_ref().ok()?;
+    verdict.energy.iter().min_by(|a, b| a.hold_up.seconds.total_cmp(&b.hold_up.seconds))
+}
+
+/// A hold-up in words.
+pub(super) fn spare(margin: &EnergyMargin) -> String {
+    format!("{} with {} to spare", margin.what.name(), hold_up(margin))
 }
 
 fn hold_up(margin: &EnergyMargin) -> String {
@@ -230,16 +249,9 @@ fn blinkings(entries: &[Entry]) -> Vec<Blinking> {
 
 /// Every finding with its margin.
 pub fn verdict(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> String {
-    let mut out =
-        format!("{:<11}{:>14}{:>10}  expectation or invariant\n", "outcome", "margin", "relative");
-    for finding in &verdict.expectations {
-        out.push_str(&finding_row(finding, &place(finding)));
-    }
-    for found in &verdict.invariants {
-        out.push_str(&finding_row(&found.finding, &format!("O{}", found.number)));
-    }
-    for finding in &verdict.device {
-        out.push_str(&finding_row(finding, "device"));
+    let mut out = format!("{VERDICT_HEADER}\n");
+    for (place, finding) in findings(verdict) {
+        out.push_str(&finding_row(finding, &place));
     }
     if !verdict.energy.is_empty() {
         out.push('\n');
@@ -265,15 +277,23 @@ fn place(finding: &Finding) -> String {
     finding.line.map_or(String::new(), |line| format!("line {line}"))
 }
 
+/// All findings, each with where it comes from.
+pub(super) fn findings(verdict: &Verdict) -> impl Iterator<Item = (String, &Finding)> {
+    let expectations = verdict.expectations.iter().map(|finding| (place(finding), finding));
+    let invariants = verdict.invariants.iter().map(|f| (format!("O{}", f.number), &f.finding));
+    let device = verdict.device.iter().map(|finding| ("device".to_owned(), finding));
+    expectations.chain(invariants).chain(device)
+}
+
 fn finding_row(finding: &Finding, place: &str) -> String {
+    row_of(finding, &format!("{place:<8} {}: {}", finding.text, finding.detail))
+}
+
+/// A finding's outcome and margin, and what is told beside them.
+pub(super) fn row_of(finding: &Finding, told: &str) -> String {
     let margin = finding.margin.map_or(String::new(), |margin: Margin| margin.to_string());
     let relative = finding.margin.map_or(String::new(), |margin: Margin| relative(&margin));
-    format!(
-        "{:<11}{margin:>14}{relative:>10}  {place:<8} {}: {}\n",
-        finding.outcome.name(),
-        finding.text,
-        finding.detail
-    )
+    format!("{:<11}{margin:>14}{relative:>10}  {told}\n", finding.outcome.name())
 }
 
 /// A relative margin in per cent; empty if there is none.
@@ -290,10 +310,7 @@ fn shortcomings(scenario: &Scenario, verdict: &Verdict, timeline: &Timeline) -> 
     for problem in &verdict.invalid {
         let _ = writeln!(out, "  invalid: {problem}");
     }
-    let expectations = verdict.expectations.iter().map(|finding| (place(finding), finding));
-    let invariants = verdict.invariants.iter().map(|f| (format!("O{}", f.number), &f.finding));
-    let device = verdict.device.iter().map(|finding| ("device".to_owned(), finding));
-    for (place, finding) in expectations.chain(invariants).chain(device) {
+    for (place, finding) in findings(verdict) {
         if finding.outcome != Outcome::Failed {
             continue;
         }
