@@ -488,11 +488,9 @@ impl<'a> Model<'a> {
 
     /// How long before the end the supply and the journal were as they are.
     fn settled(&self) -> Margin {
-        let changes = self.history.events().filter_map(|(at, event)| match event {
-            Event::SupplyEnable(_) | Event::Journal(_) => Some(at),
-            _ => None,
-        });
-        let last = changes.last().unwrap_or(Nanos::ZERO).max(self.decided);
+        let concerns = |event: &Event| matches!(event, Event::SupplyEnable(_) | Event::Journal(_));
+        let changes = self.history.events().filter(|(_, event)| concerns(event));
+        let last = changes.last().map_or(Nanos::ZERO, |(at, _)| at).max(self.decided);
         let end = self.history.end;
         Margin::seconds(between(last, end), self.history.given(last, end))
     }

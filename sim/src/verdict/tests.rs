@@ -36,6 +36,7 @@ fn run(events: &[(u64, &str)], end: u64) -> Run {
         resolved: Vec::new(),
         effects: Vec::new(),
         losses: Vec::new(),
+        drawn: Vec::new(),
         device: None,
         warm_up: Nanos::ZERO,
         end: ms(end),

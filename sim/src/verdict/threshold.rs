@@ -79,9 +79,10 @@ pub(super) fn distance(
 ) -> Option<(Margin, Extreme)> {
     let crossing = crossing(event, scenario)?;
     // A file system gets dirty only while it is mounted.
-    let spans = match event {
-        Event::FileSystem(_) => history.spans(Event::FileSystem(FileSystem::Mounted)),
-        _ => vec![Span { from, to, from_before: false, to_end: false }],
+    let spans = if matches!(event, Event::FileSystem(_)) {
+        history.spans(Event::FileSystem(FileSystem::Mounted))
+    } else {
+        vec![Span { from, to, from_before: false, to_end: false }]
     };
     let inside = spans.iter().filter(|span| span.from <= to && from <= span.to);
     let measured = inside.map(|span| {

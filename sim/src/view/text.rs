@@ -293,13 +293,20 @@ fn finding_row(finding: &Finding, place: &str) -> String {
 pub(super) fn row_of(finding: &Finding, told: &str) -> String {
     let margin = finding.margin.map_or(String::new(), |margin: Margin| margin.to_string());
     let relative = finding.margin.map_or(String::new(), |margin: Margin| relative(&margin));
-    format!("{:<11}{margin:>14}{relative:>10}  {told}\n", finding.outcome.name())
+    format!(
+        "{:<11}{margin:>14} {relative:>9}  {place:<8} {}: {}\n",
+        finding.outcome.name(),
+        finding.text,
+        finding.detail
+    )
 }
 
 /// A relative margin in per cent; empty if there is none.
 pub(super) fn relative(margin: &Margin) -> String {
     margin.relative().map_or(String::new(), |relative| {
-        let text = format!("{:.2} %", relative * 100.0);
+        let percent = relative * 100.0;
+        let decimals = if percent.abs() < 1000.0 { 2 } else { 0 };
+        let text = format!("{percent:.decimals$} %");
         if text == "-0.00 %" { "0.00 %".to_owned() } else { text }
     })
 }
