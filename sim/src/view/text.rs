@@ -293,12 +293,7 @@ fn finding_row(finding: &Finding, place: &str) -> String {
 pub(super) fn row_of(finding: &Finding, told: &str) -> String {
     let margin = finding.margin.map_or(String::new(), |margin: Margin| margin.to_string());
     let relative = finding.margin.map_or(String::new(), |margin: Margin| relative(&margin));
-    format!(
-        "{:<11}{margin:>14} {relative:>9}  {place:<8} {}: {}\n",
-        finding.outcome.name(),
-        finding.text,
-        finding.detail
-    )
+    format!("{:<11}{margin:>14} {relative:>9}  {told}\n", finding.outcome.name())
 }
 
 /// A relative margin in per cent; empty if there is none.
