@@ -47,6 +47,29 @@ fn outage_60_s_as_text(bencher: Bencher<'_, '_>) {
     bencher.bench(|| view::text::full(&ran));
 }
 
+/// Thirty days in a drawer, down to 0 V, and started by the plug; the Pi's warm-up included.
+fn drawer(caps: &str) -> Scenario {
+    let text = format!(
+        r#"{{"schema": 1, "purpose": "Thirty days in a drawer.", "caps": {caps},
+            "stimuli": [{{"at": "5 s", "do": "unplug"}}, {{"at": "30 days", "do": "plug"}}],
+            "until": "2592100 s", "expect": [{{"final": {{"pi": "running"}}}}]}}"#
+    );
+    scenario::parse("drawer", "drawer.json", &text, &Library::builtin())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[divan::bench(args = [
+    r#""25f""#,
+    r#""25f-slow""#,
+    r#"{"part": "25f", "with": {"leakage": "200 uA"}}"#,
+    r#"{"part": "25f-slow", "with": {"capacitance_per_volt": "1 F"}}"#,
+    r#"{"part": "25f", "with": {"capacitance_mismatch": "20 %", "leakage_mismatch": "20 uA"}}"#,
+])]
+fn drawer_30_days(bencher: Bencher<'_, '_>, caps: &str) {
+    let scenario = drawer(caps);
+    bencher.bench(|| bench::run_on_host(&scenario));
+}
+
 #[divan::bench]
 fn suite_load(bencher: Bencher<'_, '_>) {
     bencher.bench(suite_of_scenarios);

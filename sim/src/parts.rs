@@ -24,7 +24,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::document::{Problems, Shape};
-use crate::quantity::{Amps, Deviation, Farads, Hertz, Nanos, Ohms, Ratio, Volts, Watts};
+use crate::quantity::{
+    Amps, Celsius, Deviation, Factor, Farads, Hertz, Nanos, Ohms, Ratio, Volts, Watts,
+};
 
 /// A kind of part: a struct of values with units.
 pub trait Part: Clone + DeserializeOwned + JsonSchema + Send + Sync + 'static {
@@ -180,6 +182,8 @@ part! {
         relay_load: Amps,
         /// The board's own pull at `pi_request`; it is stronger than any of the Pi's.
         request_pull: Pull,
+        /// Current with which the LTC4041 makes the capacitors' two cells equal while it charges.
+        balancer_current: Amps,
     }
 }
 
@@ -194,19 +198,69 @@ impl Board {
     }
 }
 
+/// What is wrong with the two cells of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cells {
+    /// Nothing.
+    Sound,
+    /// The larger one is shorted; the other bears all of the voltage.
+    Shorted,
+    /// One is open, or a joint of the stack is.
+    Open,
+    /// There is no stack.
+    Missing,
+}
+
 part! {
     /// The supercapacitor stack.
     Caps, CapsOverride, Caps {
-        /// Capacitance of the stack.
+        /// Capacitance of the stack when it is new, at 25 degC and 0 V.
         capacitance: Farads,
-        /// Series resistance of the stack.
+        /// Capacitance that each volt across the stack adds.
+        capacitance_per_volt: Farads,
+        /// Series resistance of the stack when it is new, at 25 degC.
         esr: Ohms,
-        /// Leakage of the stack.
+        /// Leakage of the stack, up to 25 degC.
         leakage: Amps,
         /// Capacitance of the slow branch; 0 F leaves it out.
         slow_capacitance: Farads,
         /// Resistance through which the slow branch is reached.
         slow_resistance: Ohms,
+        /// How far the capacitances are from what is said here.
+        tolerance: Deviation,
+        /// How old the stack is: 0 is new, 1 the makers' end of life.
+        age: Factor,
+        /// Part of the capacitances that is left at the end of life.
+        end_of_life_capacitance: Ratio,
+        /// How many times the series resistance of a new stack it has at the end of life.
+        end_of_life_esr: Factor,
+        /// Temperature of the stack.
+        temperature: Celsius,
+        /// The temperature that the values for the cold are given at.
+        cold_temperature: Celsius,
+        /// Part of the capacitances that is left in the cold.
+        cold_capacitance: Ratio,
+        /// How many times the series resistance it has in the cold.
+        cold_esr: Factor,
+        /// The temperature that the leakage for the heat is given at, and above which a cell's rating falls.
+        hot_temperature: Celsius,
+        /// How many times the leakage it has in the heat.
+        hot_leakage: Factor,
+        /// Rated voltage of a cell.
+        cell_rating: Volts,
+        /// The highest temperature that a cell is made for.
+        top_temperature: Celsius,
+        /// Rated voltage of a cell there.
+        top_cell_rating: Volts,
+        /// How much more capacitance the larger of the two cells has than the smaller, of which it is a fraction.
+        capacitance_mismatch: Ratio,
+        /// How much more the larger of the two cells leaks than the smaller.
+        leakage_mismatch: Amps,
+        /// What is wrong with the cells.
+        cells: Cells,
+        /// The board's own capacitor at the stack's terminals: what is left without a stack.
+        bypass: Farads,
     }
 }
 

@@ -100,6 +100,15 @@ quantities! {
     Joules, Energy, "J";
     /// A frequency \[Hz\].
     Hertz, Frequency, "Hz";
+    /// A temperature \[°C\].
+    Celsius, Temperature, "degC";
+    /// How many times as much, without a unit.
+    Factor, Factor, "times";
+}
+
+impl Celsius {
+    /// The temperature at which data sheets give their values.
+    pub const REFERENCE: Self = Self(25.0);
 }
 
 /// A fraction, 0 to 1. Written as `"92.5 %"` or `"0.925"`, printed in percent.
@@ -237,6 +246,10 @@ mod tests {
         assert_eq!(Hertz::parse("37 kHz"), Ok(Hertz(37e3)));
         assert_eq!(Deviation::parse("-1.5 %"), Ok(Deviation(-0.015)));
         assert_eq!(Deviation::parse("72 ppm"), Ok(Deviation(72e-6)));
+        assert_eq!(Celsius::parse("-10 degC"), Ok(Celsius(-10.0)));
+        assert_eq!(Celsius::parse("60 °C"), Ok(Celsius(60.0)));
+        assert_eq!(Factor::parse("2.5 times"), Ok(Factor(2.5)));
+        assert_eq!(Factor::parse("3"), Ok(Factor(3.0)));
     }
 
     #[test]

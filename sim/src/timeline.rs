@@ -289,12 +289,23 @@ pub enum Quantity {
     LoadCurrent,
     /// Current out of the capacitors \[A\]; negative while they charge.
     CapsCurrent,
+    /// Voltage across the capacitor cell that has more of it \[V\].
+    CellVoltage,
+    /// How far that is below the cell's rating at its temperature \[V\]; negative above it.
+    CellHeadroom,
 }
 
 impl Quantity {
     /// Every quantity, in the order of the columns.
-    pub const ALL: [Self; 5] =
-        [Self::Vin, Self::Vsys, Self::Vscap, Self::LoadCurrent, Self::CapsCurrent];
+    pub const ALL: [Self; 7] = [
+        Self::Vin,
+        Self::Vsys,
+        Self::Vscap,
+        Self::LoadCurrent,
+        Self::CapsCurrent,
+        Self::CellVoltage,
+        Self::CellHeadroom,
+    ];
 
     /// Its name in scenarios and timelines.
     pub const fn name(self) -> &'static str {
@@ -304,13 +315,15 @@ impl Quantity {
             Self::Vscap => "vscap",
             Self::LoadCurrent => "load_current",
             Self::CapsCurrent => "caps_current",
+            Self::CellVoltage => "cell_voltage",
+            Self::CellHeadroom => "cell_headroom",
         }
     }
 
     /// Its unit.
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::Vin | Self::Vsys | Self::Vscap => "V",
+            Self::Vin | Self::Vsys | Self::Vscap | Self::CellVoltage | Self::CellHeadroom => "V",
             Self::LoadCurrent | Self::CapsCurrent => "A",
         }
     }
@@ -329,6 +342,10 @@ pub struct Quantities {
     pub load_current: f64,
     /// \[A\]
     pub caps_current: f64,
+    /// \[V\]
+    pub cell_voltage: f64,
+    /// \[V\]
+    pub cell_headroom: f64,
 }
 
 impl Quantities {
@@ -340,12 +357,15 @@ impl Quantities {
             Quantity::Vscap => self.vscap,
             Quantity::LoadCurrent => self.load_current,
             Quantity::CapsCurrent => self.caps_current,
+            Quantity::CellVoltage => self.cell_voltage,
+            Quantity::CellHeadroom => self.cell_headroom,
         }
     }
 }
 
-/// An instant at which something changed. Between two of them every quantity is monotone, so
-/// the values before and after bound all values in between.
+/// An instant at which something changed. Between two of them every quantity is monotone (the lower
+/// bound of `cell_voltage` aside, while the other cell becomes the higher one), so the values before and
+/// after bound all values in between.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
     /// When.

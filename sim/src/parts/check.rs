@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::{Board, Cable, Caps, Overlay, Pi, Supply};
-use crate::quantity::Ratio;
+use crate::quantity::{Celsius, Ratio};
 
 /// Values of a part that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,11 @@ impl Flaws {
             let expected = "a value above zero".to_owned();
             self.0.push(Flaw { field, other: None, message, expected });
         }
+    }
+
+    fn wrong(&mut self, field: &'static str, what: &str, expected: &str) {
+        let message = format!("`{field}` {what}");
+        self.0.push(Flaw { field, other: None, message, expected: expected.to_owned() });
     }
 
     fn relation<T: Display>(&mut self, small: &Named<T>, must: &str, large: &Named<T>) {
@@ -91,6 +96,26 @@ impl Caps {
         flaws.positive(("capacitance", self.capacitance));
         if self.slow_capacitance.0 > 0.0 {
             flaws.positive(("slow_resistance", self.slow_resistance));
+        }
+        flaws.positive(("bypass", self.bypass));
+        flaws.positive(("cell_rating", self.cell_rating));
+        flaws.positive(("cold_capacitance", self.cold_capacitance));
+        flaws.positive(("cold_esr", self.cold_esr));
+        flaws.positive(("hot_leakage", self.hot_leakage));
+        flaws.at_most(("top_cell_rating", self.top_cell_rating), ("cell_rating", self.cell_rating));
+        if self.cold_temperature >= Celsius::REFERENCE {
+            flaws.wrong("cold_temperature", "is not cold", "less than 25 degC");
+        }
+        if self.hot_temperature <= Celsius::REFERENCE {
+            flaws.wrong("hot_temperature", "is not hot", "more than 25 degC");
+        }
+        flaws.less(
+            ("hot_temperature", self.hot_temperature),
+            ("top_temperature", self.top_temperature),
+        );
+        let left = 1.0 - self.age.0 * (1.0 - self.end_of_life_capacitance.0);
+        if left <= 0.0 {
+            flaws.wrong("age", "leaves nothing of the capacitance", "a younger stack");
         }
         flaws.0
     }

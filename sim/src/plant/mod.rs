@@ -12,6 +12,7 @@
 //! cable), and predicts the next crossing; [`Plant::next`] says when that is.
 
 pub mod cable;
+mod cells;
 mod inputs;
 pub mod ltc4041;
 mod mcu;
@@ -28,6 +29,7 @@ use crate::parts::{self, Drift};
 use crate::quantity::Nanos;
 use crate::timeline::{Event, HoldUp, LoadSwitch, Mcu, Plug, PowerPath, Quantities};
 use cable::Cable;
+use cells::Cells;
 use inputs::Inputs;
 use ltc4041::{Ltc4041, OperatingPoint};
 use mcu::McuSupply;
@@ -37,7 +39,7 @@ use relay_load::RelayLoad;
 use supercap::Supercap;
 use supply::Supply;
 use visible::Visible;
-use wiring::{parameters, source};
+use wiring::source;
 
 pub use mcu::{SupplyWatch, Watched};
 pub use wiring::{Driven, Wiring};
@@ -51,6 +53,7 @@ pub struct Plant {
     cable: Cable,
     ltc4041: Ltc4041,
     caps: Supercap,
+    cells: Cells,
     rail: Rail,
     pi: Pi,
     relay: RelayLoad,
@@ -79,7 +82,7 @@ impl Plant {
         let supply = Supply::new(wiring.supply.clone());
         let cable = Cable::new(wiring.cable.clone(), wiring.plug);
         let source = source(&supply, &cable);
-        let caps = Supercap::new(parameters(&wiring.caps), wiring.vscap);
+        let caps = Supercap::new(cells::parameters(&wiring.caps), wiring.vscap);
         let relay = RelayLoad { current: wiring.board.relay_load.0, switch: LoadSwitch::Open };
         let pi = Pi::new(wiring.pi.clone(), wiring.request_polarity, wiring.seed);
         let rail = Rail::Falling(Fall {
@@ -101,6 +104,7 @@ impl Plant {
             cable,
             ltc4041,
             caps,
+            cells: Cells::default(),
             rail,
             pi,
             relay,
@@ -138,7 +142,9 @@ impl Plant {
         self.touched |= self.next().is_some_and(|at| at <= now);
         let elapsed = now.saturating_sub(self.now);
         if elapsed > Nanos::ZERO {
-            self.caps.advance(self.point.drive, elapsed.as_secs_f64());
+            let seconds = elapsed.as_secs_f64();
+            self.caps.advance(self.point.drive, seconds);
+            self.cells.advance(&self.wiring.caps, &self.caps, self.balancer(), seconds);
             self.now = now;
         }
     }
@@ -228,7 +234,9 @@ impl Plant {
         let part = self.ltc4041.part();
         let ltc4041 = self.ltc4041.next_crossing(&self.point, source, self.load(), &self.caps);
         let mcu = self.mcu.next_crossing(part, self.point.vin, self.point.drive, &self.caps);
-        let seconds = [ltc4041, mcu].into_iter().flatten().reduce(f64::min);
+        let drive = self.point.drive;
+        let cells = self.cells.next_extreme(&self.wiring.caps, &self.caps, drive, self.balancer());
+        let seconds = [ltc4041, mcu, cells].into_iter().flatten().reduce(f64::min);
         self.crossing = seconds.map(|seconds| {
             // Never at this very instant: what is due now has been done.
             let after = Nanos::from_secs_f64_ceil(seconds).max(Nanos(1));
@@ -269,6 +277,8 @@ impl Plant {
             PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed => self.point,
         };
         let terminal = self.caps.terminal(point.drive);
+        let caps = &self.wiring.caps;
+        let cell_voltage = self.cells.highest(caps, &self.caps, terminal.voltage);
         let load_current = match self.rail {
             Rail::Fed => self.load(),
             Rail::Falling(fall) if fall.reaches(fall.reset) > self.now => fall.current,
@@ -283,6 +293,8 @@ impl Plant {
             vscap: terminal.voltage,
             load_current,
             caps_current: terminal.current,
+            cell_voltage,
+            cell_headroom: cells::rating(caps) - cell_voltage,
         }
     }
 
@@ -340,6 +352,7 @@ impl Plant {
     pub fn set_vscap(&mut self, voltage: f64) {
         self.touched = true;
         self.caps = Supercap::new(self.caps.parameters, voltage);
+        self.cells.even();
     }
 
     /// Changes constants; says whether that changed anything.
@@ -354,7 +367,7 @@ impl Plant {
         wiring.pi = before.pi.clone().with(&drift.pi);
         self.relay.current = wiring.board.relay_load.0;
         self.ltc4041.set_part(wiring.board.clone());
-        self.caps.parameters = parameters(&wiring.caps);
+        self.caps = self.cells.change(&before.caps, &wiring.caps, &self.caps);
         self.supply.set_part(wiring.supply.clone());
         self.cable.set_part(wiring.cable.clone());
         self.pi.set_part(wiring.pi.clone());
@@ -395,6 +408,14 @@ impl Plant {
             .flatten()
             .fold(f64::INFINITY, f64::min);
         HoldUp { seconds, joules: self.caps.energy_above(drive, part.hold_up_floor.0) }
+    }
+
+    /// The current of the LTC4041's balancer \[A\].
+    fn balancer(&self) -> f64 {
+        match self.ltc4041.path() {
+            PowerPath::Normal => self.ltc4041.part().balancer_current.0,
+            PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed => 0.0,
+        }
     }
 
     /// The capacitors.

@@ -4,7 +4,6 @@ use firmware::config::Polarity;
 
 use super::cable::Cable;
 use super::ltc4041::Source;
-use super::supercap::{Parameters, SlowBranch};
 use super::supply::Supply;
 use crate::parts;
 use crate::timeline::{LoadSwitch, Plug, PowerGood, SupplyEnable};
@@ -61,20 +60,5 @@ pub(super) fn source(supply: &Supply, cable: &Cable) -> Source {
             limit: f64::INFINITY,
         },
         Plug::Out => Source { voltage: 0.0, resistance: 0.0, limit: f64::INFINITY },
-    }
-}
-
-/// The capacitors' part as the model takes it.
-pub(super) fn parameters(caps: &parts::Caps) -> Parameters {
-    let slow = (caps.slow_capacitance.0 > 0.0).then_some(SlowBranch {
-        capacitance: caps.slow_capacitance.0,
-        resistance: caps.slow_resistance.0,
-    });
-    Parameters {
-        capacitance: caps.capacitance.0,
-        growth: 0.0,
-        esr: caps.esr.0,
-        leakage: caps.leakage.0,
-        slow,
     }
 }

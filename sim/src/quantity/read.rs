@@ -27,6 +27,10 @@ pub enum Dimension {
     Frequency,
     /// How far something is from its nominal value, as a fraction of it; may be negative.
     Deviation,
+    /// In degrees Celsius; may be negative.
+    Temperature,
+    /// How many times as much.
+    Factor,
 }
 
 /// Why a text is not the quantity that was wanted.
@@ -56,7 +60,7 @@ const LONGEST: u64 = 315_576_000_000_000_000;
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Voltage,
         Self::Current,
         Self::Capacitance,
@@ -67,6 +71,8 @@ impl Dimension {
         Self::Ratio,
         Self::Frequency,
         Self::Deviation,
+        Self::Temperature,
+        Self::Factor,
     ];
 
     /// The name of this dimension as a `format` in a JSON Schema.
@@ -84,6 +90,8 @@ impl Dimension {
             Self::Ratio => "ratio",
             Self::Frequency => "frequency",
             Self::Deviation => "deviation",
+            Self::Temperature => "temperature",
+            Self::Factor => "factor",
         }
     }
 
@@ -100,7 +108,9 @@ impl Dimension {
             | Self::Resistance
             | Self::Power
             | Self::Frequency
-            | Self::Deviation => self.format(),
+            | Self::Deviation
+            | Self::Temperature
+            | Self::Factor => self.format(),
         }
     }
 
@@ -118,6 +128,8 @@ impl Dimension {
             Self::Ratio => "92.5 %",
             Self::Frequency => "37 kHz",
             Self::Deviation => "-1.5 %",
+            Self::Temperature => "25 degC",
+            Self::Factor => "2.5",
         }
     }
 
@@ -134,6 +146,8 @@ impl Dimension {
             Self::Ratio => (0.0, 1.0),
             Self::Frequency => (1e3, 1e8),
             Self::Deviation => (-0.5, 0.5),
+            Self::Temperature => (-55.0, 125.0),
+            Self::Factor => (0.0, 1e3),
         }
     }
 
@@ -149,7 +163,19 @@ impl Dimension {
             Self::Ratio => "0 % to 100 %",
             Self::Frequency => "1 kHz to 100 MHz",
             Self::Deviation => "-50 % to 50 %",
+            Self::Temperature => "-55 degC to 125 degC",
+            Self::Factor => "0 to 1000",
         }
+    }
+
+    /// Whether a value may be negative.
+    const fn is_signed(self) -> bool {
+        matches!(self, Self::Deviation | Self::Temperature)
+    }
+
+    /// Whether a value needs no unit.
+    const fn is_bare(self) -> bool {
+        matches!(self, Self::Ratio | Self::Deviation | Self::Factor)
     }
 
     const fn article(self) -> &'static str {
@@ -185,6 +211,8 @@ impl Dimension {
             Self::Ratio => &[("%", -2)],
             Self::Frequency => &[("kHz", 3), ("Hz", 0), ("MHz", 6)],
             Self::Deviation => &[("%", -2), ("ppm", -6)],
+            Self::Temperature => &[("degC", 0), ("°C", 0)],
+            Self::Factor => &[("times", 0)],
         }
     }
 
@@ -261,7 +289,7 @@ impl Dimension {
 
     /// The unit that was probably meant.
     fn guess(self, unit: &str) -> Option<&'static str> {
-        const WORDS: [(&str, &str); 12] = [
+        const WORDS: [(&str, &str); 14] = [
             ("volt", "V"),
             ("millivolt", "mV"),
             ("amp", "A"),
@@ -274,6 +302,8 @@ impl Dimension {
             ("sec", "s"),
             ("second", "s"),
             ("percent", "%"),
+            ("celsius", "degC"),
+            ("c", "degC"),
         ];
         const TIMES: [(&str, &str); 7] = [
             ("minute", "min"),
@@ -299,16 +329,14 @@ impl Dimension {
 pub(super) fn value(dimension: Dimension, text: &str) -> Result<f64, QuantityError> {
     let text = text.trim();
     let (sign, text) = match text.strip_prefix(['-', '−']) {
-        Some(magnitude) if dimension == Dimension::Deviation => (-1.0, magnitude.trim_start()),
+        Some(magnitude) if dimension.is_signed() => (-1.0, magnitude.trim_start()),
         Some(_) | None => (1.0, text),
     };
     let (number, unit) =
         Decimal::split(text).map_err(|error| dimension.number_error(text, error))?;
     let exponent = match dimension.exponent(unit) {
         Some(exponent) => exponent,
-        None if unit.is_empty() && matches!(dimension, Dimension::Ratio | Dimension::Deviation) => {
-            0
-        }
+        None if unit.is_empty() && dimension.is_bare() => 0,
         None => return Err(dimension.unit_error(number_text(text, unit), unit)),
     };
     let value = sign * number.scaled(exponent);
@@ -450,6 +478,16 @@ mod tests {
             Dimension::Frequency,
             "37",
             "has no unit; expected a frequency such as \"37 kHz\" (write \"37 kHz\")",
+        );
+        check(
+            Dimension::Temperature,
+            "-60 degC",
+            "is out of range; expected a temperature such as \"25 degC\" (the range is -55 degC to 125 degC)",
+        );
+        check(
+            Dimension::Temperature,
+            "60 C",
+            "has an unknown unit, \"C\"; expected a temperature such as \"25 degC\" (did you mean \"60 degC\"?)",
         );
         check(Voltage, "infinity", "is not a finite number; expected a voltage such as \"4.7 V\"");
     }

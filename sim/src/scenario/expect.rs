@@ -250,9 +250,11 @@ fn final_states(file: &FinalStates) -> Vec<Event> {
 
 fn read_as(quantity: Quantity, text: &str) -> Result<Magnitude, QuantityError> {
     match quantity {
-        Quantity::Vin | Quantity::Vsys | Quantity::Vscap => {
-            Volts::parse(text).map(Magnitude::Volts)
-        }
+        Quantity::Vin
+        | Quantity::Vsys
+        | Quantity::Vscap
+        | Quantity::CellVoltage
+        | Quantity::CellHeadroom => Volts::parse(text).map(Magnitude::Volts),
         Quantity::LoadCurrent => Amps::parse(text).map(Magnitude::Amps),
         Quantity::CapsCurrent => Amps::parse_signed(text).map(Magnitude::Amps),
     }

@@ -199,7 +199,11 @@ impl Judge<'_> {
         let [low, high] = self.history.extremes(quantity, from, to);
         let symbol = quantity.unit();
         let unit = match quantity {
-            Quantity::Vin | Quantity::Vsys | Quantity::Vscap => Unit::Volts,
+            Quantity::Vin
+            | Quantity::Vsys
+            | Quantity::Vscap
+            | Quantity::CellVoltage
+            | Quantity::CellHeadroom => Unit::Volts,
             Quantity::LoadCurrent | Quantity::CapsCurrent => Unit::Amps,
         };
         let (min, max) = (min.map(base), max.map(base));
