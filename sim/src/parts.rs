@@ -146,6 +146,9 @@ part! {
         boost_lockout: Volts,
         /// From a lock-out of the charger, or a collapse of the boost, to its next start at the earliest.
         restart_delay: Nanos,
+        /// From the end of an overload to VSYS being back, if it is still above `boost_lockout`; 0 s: an
+        /// overloaded boost stays collapsed until VSYS has fallen to that.
+        boost_recovery: Nanos,
         /// Terminal voltage of the capacitors at which a running boost ends.
         boost_end: Volts,
         /// Terminal voltage down to which energy margins are counted.
@@ -156,6 +159,13 @@ part! {
         caps_charged_falling: Ratio,
         /// Resistance of the input switch from VIN to VSYS.
         input_switch: Ohms,
+        /// In what time the current through the closing input switch grows by 1 A; 0 s closes it at once.
+        input_switch_rise: Nanos,
+        /// Resistance from VSYS back to an open input while the boost runs; 0 Ohm leaves it out, and an
+        /// open input is at 0 V at once.
+        back_feed_resistance: Ohms,
+        /// Resistance from VIN to ground, which divides what is fed back.
+        input_load: Ohms,
         /// Standing current from the capacitors in normal operation.
         quiescent_normal: Amps,
         /// Standing current from the capacitors while both enables are off.
@@ -180,6 +190,10 @@ part! {
         eeprom_operation: Nanos,
         /// Current of the loads behind the load switch, drawn from VSYS.
         relay_load: Amps,
+        /// What those loads draw besides when the load switch has closed.
+        relay_inrush: Amps,
+        /// For how long they do.
+        relay_inrush_time: Nanos,
         /// The board's own pull at `pi_request`; it is stronger than any of the Pi's.
         request_pull: Pull,
         /// Current with which the LTC4041 makes the capacitors' two cells equal while it charges.
@@ -421,12 +435,18 @@ part! {
         display_current: Amps,
         /// The under-voltage detector's threshold.
         under_voltage: Volts,
+        /// The Pi starts when its rail rises to this.
+        start_voltage: Volts,
         /// The Pi resets when its rail falls to this.
         reset_voltage: Volts,
         /// Capacitance on the rail.
         rail_capacitance: Farads,
         /// What discharges the rail once the Pi is off.
         rail_bleed: Ohms,
+        /// Voltage from which a display with a supply of its own, or a cable, feeds the rail; 0 V: nothing does.
+        back_feed_voltage: Volts,
+        /// Resistance through which it does.
+        back_feed_resistance: Ohms,
         /// `power_good` must be low for this long to be heard (gpio-shutdown's debounce).
         notice_debounce: Nanos,
         /// The GPIO that listens to `power_good`.

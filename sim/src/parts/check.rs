@@ -86,6 +86,9 @@ impl Board {
         flaws.positive(("eeprom_operation", self.eeprom_operation));
         flaws.positive(("power_fail_delay", self.power_fail_delay));
         flaws.positive(("restart_delay", self.restart_delay));
+        if self.back_feed_resistance.0 > 0.0 {
+            flaws.positive(("input_load", self.input_load));
+        }
         flaws.0
     }
 }
@@ -142,6 +145,10 @@ impl Pi {
         flaws.at_most(("boot_loader_time", self.boot_loader_time), ("boot_time", self.boot_time));
         flaws.less(("reset_voltage", self.reset_voltage), ("under_voltage", self.under_voltage));
         flaws.positive(("reset_voltage", self.reset_voltage));
+        flaws.less(("reset_voltage", self.reset_voltage), ("start_voltage", self.start_voltage));
+        if self.back_feed_voltage.0 > 0.0 {
+            flaws.positive(("back_feed_resistance", self.back_feed_resistance));
+        }
         flaws.positive(("rail_capacitance", self.rail_capacitance));
         flaws.positive(("rail_bleed", self.rail_bleed));
         flaws.at_most(

@@ -176,7 +176,7 @@ impl Ltc4041 {
             PowerPath::Off => self.resting(source, None, self.part.quiescent_off.0),
             PowerPath::Collapsed => self.resting(source, None, self.part.quiescent_normal.0),
             PowerPath::Backup => OperatingPoint {
-                vin: source.voltage,
+                vin: source.voltage.max(self.back_fed()),
                 input: 0.0,
                 vsys: Some(self.part.backup_voltage.0),
                 drive: boost(&self.part, load),
@@ -184,6 +184,35 @@ impl Ltc4041 {
             },
             PowerPath::Normal => self.solve_normal(source, load, caps),
         }
+    }
+
+    /// While the input switch closes: `current` \[A\] flows into the rail, and nothing charges.
+    pub fn closing(&self, source: Source, current: f64) -> OperatingPoint {
+        let vin = (source.voltage - source.resistance * current).max(0.0);
+        // A source beyond its limit goes down; its own capacitance carries it through the comparator's delay.
+        let held = self.part.power_fail.0 - TOLERANCE;
+        OperatingPoint {
+            vin: if current > source.limit { vin.min(held) } else { vin },
+            input: current,
+            ..self.resting(source, None, self.part.quiescent_normal.0)
+        }
+    }
+
+    /// With the input open and its switch closed, the rail is all that holds VIN.
+    pub fn floating(&self, vsys: f64) -> OperatingPoint {
+        let source = Source { voltage: vsys, resistance: 0.0, limit: f64::INFINITY };
+        self.resting(source, None, self.part.quiescent_normal.0)
+    }
+
+    /// What comes back to an open input through the open input switch while the boost runs \[V\].
+    fn back_fed(&self) -> f64 {
+        let (series, load) = (self.part.back_feed_resistance.0, self.part.input_load.0);
+        if series > 0.0 { self.part.backup_voltage.0 * load / (load + series) } else { 0.0 }
+    }
+
+    /// VSYS while the input was last good, held for the comparator's delay \[V\].
+    pub fn hold(&mut self, vsys: f64) {
+        self.held_vsys = vsys;
     }
 
     fn resting(&self, source: Source, vsys: Option<f64>, quiescent: f64) -> OperatingPoint {

@@ -23,18 +23,19 @@ pub mod relay_load;
 pub mod supercap;
 pub mod supply;
 mod visible;
+mod vsys;
 mod wiring;
 
 use crate::parts::{self, Drift};
 use crate::quantity::Nanos;
-use crate::timeline::{Event, HoldUp, LoadSwitch, Mcu, Plug, PowerPath, Quantities};
+use crate::timeline::{Event, HoldUp, Mcu, Plug, PowerPath, Quantities};
 use cable::Cable;
 use cells::Cells;
 use inputs::Inputs;
 use ltc4041::{Ltc4041, OperatingPoint};
 use mcu::McuSupply;
 use pi::Pi;
-use rail::{Fall, Rail};
+use rail::{Free, Hanging, Rail};
 use relay_load::RelayLoad;
 use supercap::Supercap;
 use supply::Supply;
@@ -82,17 +83,9 @@ impl Plant {
         let supply = Supply::new(wiring.supply.clone());
         let cable = Cable::new(wiring.cable.clone(), wiring.plug);
         let source = source(&supply, &cable);
-        let caps = Supercap::new(cells::parameters(&wiring.caps), wiring.vscap);
-        let relay = RelayLoad { current: wiring.board.relay_load.0, switch: LoadSwitch::Open };
+        let caps = Supercap::new(parameters(&wiring.caps), wiring.vscap);
         let pi = Pi::new(wiring.pi.clone(), wiring.request_polarity, wiring.seed);
-        let rail = Rail::Falling(Fall {
-            since: Nanos::ZERO,
-            from: 0.0,
-            current: 0.0,
-            reset: pi.part().reset_voltage.0,
-            capacitance: pi.part().rail_capacitance.0,
-            bleed: pi.part().rail_bleed.0,
-        });
+        let rail = Rail::Free(Free::new(Nanos::ZERO, 0.0, Hanging::on(pi.part(), 0.0)));
         let mcu = McuSupply::new(&wiring.board, source.voltage.max(wiring.vscap));
         let ltc4041 = Ltc4041::new(wiring.board.clone(), source, wiring.vscap);
         let point = ltc4041.solve(source, 0.0, &caps);
@@ -107,7 +100,7 @@ impl Plant {
             cells: Cells::default(),
             rail,
             pi,
-            relay,
+            relay: RelayLoad::OPEN,
             inputs: Inputs::new(),
             mcu,
             driven: Driven::FLOATING,
@@ -129,6 +122,7 @@ impl Plant {
             self.supply.next(),
             self.ltc4041.next(self.now),
             self.pi.next(self.now),
+            self.relay.next(),
             self.rail_next(),
         ]
         .into_iter()
@@ -158,6 +152,7 @@ impl Plant {
             return Ok(());
         }
         self.supply.advance(self.now);
+        self.relay.advance(self.now);
         let vscap = self.vscap();
         self.ltc4041.advance(self.now, self.vsys(), vscap);
         for _ in 0..ROUNDS {
@@ -174,58 +169,13 @@ impl Plant {
 
     /// Solves once; says whether a discrete change calls for another round.
     fn solve(&mut self, events: &mut Vec<Event>) -> bool {
-        let source = source(&self.supply, &self.cable);
+        self.follow_switch();
         let load = self.load();
-        self.point = self.ltc4041.solve(source, load, &self.caps);
+        self.point = self.operating_point();
         let compared = self.ltc4041.compare(self.now, &self.point, &self.caps);
         let railed = self.follow_rail(events);
         self.mcu.follow(self.ltc4041.part(), self.point.vin.max(self.vscap()));
         compared || railed || self.load() != load
-    }
-
-    /// Feeds the rail or lets it fall, and powers the Pi accordingly.
-    fn follow_rail(&mut self, events: &mut Vec<Event>) -> bool {
-        match (self.point.vsys, self.rail) {
-            (Some(vsys), _) => {
-                self.rail = Rail::Fed;
-                self.fed_vsys = vsys;
-                let up = vsys > self.pi.part().reset_voltage.0;
-                if up {
-                    self.pi.power_on(self.now, events);
-                } else {
-                    self.pi.power_off(self.now, events);
-                }
-                false
-            }
-            (None, Rail::Fed) => {
-                let part = self.pi.part();
-                self.rail = Rail::Falling(Fall {
-                    since: self.now,
-                    from: self.fed_vsys,
-                    current: self.pi.draw() + self.relay.draw(),
-                    reset: part.reset_voltage.0,
-                    capacitance: part.rail_capacitance.0,
-                    bleed: part.rail_bleed.0,
-                });
-                true
-            }
-            (None, Rail::Falling(fall)) => {
-                if fall.reaches(fall.reset) <= self.now {
-                    self.pi.power_off(self.now, events);
-                }
-                let lockout = self.ltc4041.part().boost_lockout.0;
-                let vscap = self.vscap();
-                let rested = self.boost_may_start(fall);
-                let restarts = self.ltc4041.path() == PowerPath::Collapsed
-                    && rested <= self.now
-                    && vscap >= lockout;
-                if restarts {
-                    // VSCAP alone is above the lock-out, so this is a start.
-                    self.ltc4041.start_boost(fall.voltage(self.now), vscap);
-                }
-                restarts
-            }
-        }
     }
 
     /// Predicts when the capacitors' voltage next matters.
@@ -234,9 +184,8 @@ impl Plant {
         let part = self.ltc4041.part();
         let ltc4041 = self.ltc4041.next_crossing(&self.point, source, self.load(), &self.caps);
         let mcu = self.mcu.next_crossing(part, self.point.vin, self.point.drive, &self.caps);
-        let drive = self.point.drive;
-        let cells = self.cells.next_extreme(&self.wiring.caps, &self.caps, drive, self.balancer());
-        let seconds = [ltc4041, mcu, cells].into_iter().flatten().reduce(f64::min);
+        let seconds =
+            [ltc4041, mcu, self.rail_trips(source)].into_iter().flatten().reduce(f64::min);
         self.crossing = seconds.map(|seconds| {
             // Never at this very instant: what is due now has been done.
             let after = Nanos::from_secs_f64_ceil(seconds).max(Nanos(1));
@@ -244,36 +193,11 @@ impl Plant {
         });
     }
 
-    fn rail_next(&self) -> Option<Nanos> {
-        let Rail::Falling(fall) = self.rail else {
-            return None;
-        };
-        let boost = match self.ltc4041.path() {
-            PowerPath::Collapsed => Some(self.boost_may_start(fall)),
-            PowerPath::Normal | PowerPath::Backup | PowerPath::Off => None,
-        };
-        [self.pi.part().under_voltage.0, fall.reset, rail::DOWN]
-            .into_iter()
-            .map(|threshold| fall.reaches(threshold))
-            .chain(boost)
-            .filter(|at| *at > self.now)
-            .min()
-    }
-
-    /// When a collapsed boost may start again: VSYS has fallen to its lock-out, and it has rested.
-    fn boost_may_start(&self, fall: Fall) -> Nanos {
-        let part = self.ltc4041.part();
-        fall.reaches(part.boost_lockout.0).max(fall.since.saturating_add(part.restart_delay))
-    }
-
     /// The values of everything that has a value, now.
     pub fn quantities(&self) -> Quantities {
         // While it charges, VIN and VSYS move with the capacitors between events.
         let point = match self.ltc4041.path() {
-            PowerPath::Normal => {
-                let source = source(&self.supply, &self.cable);
-                self.ltc4041.solve(source, self.load(), &self.caps)
-            }
+            PowerPath::Normal => self.operating_point(),
             PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed => self.point,
         };
         let terminal = self.caps.terminal(point.drive);
@@ -281,14 +205,13 @@ impl Plant {
         let cell_voltage = self.cells.highest(caps, &self.caps, terminal.voltage);
         let load_current = match self.rail {
             Rail::Fed => self.load(),
-            Rail::Falling(fall) if fall.reaches(fall.reset) > self.now => fall.current,
-            Rail::Falling(_) => 0.0,
+            Rail::Rising(_) | Rail::Free(_) => self.hanging().current,
         };
         Quantities {
             vin: point.vin,
             vsys: match self.rail {
                 Rail::Fed => point.vsys.unwrap_or(self.fed_vsys),
-                Rail::Falling(_) => self.vsys(),
+                Rail::Rising(_) | Rail::Free(_) => self.vsys(),
             },
             vscap: terminal.voltage,
             load_current,
@@ -365,7 +288,6 @@ impl Plant {
         wiring.supply = before.supply.clone().with(&drift.supply);
         wiring.cable = before.cable.clone().with(&drift.cable);
         wiring.pi = before.pi.clone().with(&drift.pi);
-        self.relay.current = wiring.board.relay_load.0;
         self.ltc4041.set_part(wiring.board.clone());
         self.caps = self.cells.change(&before.caps, &wiring.caps, &self.caps);
         self.supply.set_part(wiring.supply.clone());
@@ -388,7 +310,7 @@ impl Plant {
             events.push(Event::SupplyEnable(driven.supply_enable));
         }
         if before.load_switch != driven.load_switch {
-            self.relay.switch = driven.load_switch;
+            self.relay.set(self.now, driven.load_switch, self.ltc4041.part());
             events.push(Event::LoadSwitch(driven.load_switch));
         }
         if before.power_good != driven.power_good {
@@ -423,21 +345,7 @@ impl Plant {
         &self.caps
     }
 
-    fn load(&self) -> f64 {
-        match self.rail {
-            Rail::Fed => self.pi.draw() + self.relay.draw(),
-            Rail::Falling(_) => 0.0,
-        }
-    }
-
     fn vscap(&self) -> f64 {
         self.caps.terminal(self.point.drive).voltage
-    }
-
-    fn vsys(&self) -> f64 {
-        match self.rail {
-            Rail::Fed => self.fed_vsys,
-            Rail::Falling(fall) => fall.voltage(self.now),
-        }
     }
 }

@@ -94,14 +94,18 @@ impl Plant {
         note(before.mcu != visible.mcu, Event::Mcu(visible.mcu));
     }
 
-    fn rail_state(&self) -> RailState {
+    pub(super) fn rail_state(&self) -> RailState {
         let under_voltage = self.pi.part().under_voltage.0;
-        match self.rail {
-            Rail::Fed if self.vsys() >= under_voltage => RailState::Up,
-            Rail::Fed => RailState::Sagging,
-            Rail::Falling(fall) if fall.reaches(rail::DOWN) <= self.now => RailState::Down,
-            Rail::Falling(fall) if fall.reaches(under_voltage) <= self.now => RailState::Sagging,
-            Rail::Falling(_) => RailState::Up,
+        let under = |threshold: f64| match self.rail {
+            Rail::Fed => self.vsys() < threshold,
+            Rail::Rising(rise) => rise.under(threshold, self.now),
+            Rail::Free(free) => free.under(threshold, self.now),
+        };
+        match (under(under_voltage), self.rail) {
+            (false, _) => RailState::Up,
+            (true, Rail::Fed) => RailState::Sagging,
+            (true, Rail::Rising(_) | Rail::Free(_)) if under(rail::DOWN) => RailState::Down,
+            (true, Rail::Rising(_) | Rail::Free(_)) => RailState::Sagging,
         }
     }
 

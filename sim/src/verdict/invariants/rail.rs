@@ -1,7 +1,7 @@
 //! O1 and O3: the Pi's rail holds while it must, and goes down where a start is to be one.
 
 use super::Invariants;
-use crate::plant::rail::DOWN;
+use crate::plant::rail::{DOWN, Hanging};
 use crate::quantity::Nanos;
 use crate::scenario::Act;
 use crate::timeline::{
@@ -13,6 +13,8 @@ use crate::verdict::{Margin, Outcome, energy, intent};
 
 /// The rail is down this long before it rises again \[s\].
 const POWER_CYCLE: f64 = 2.0;
+/// What a rail may take from the enable to the start of the Pi.
+const RISE: Nanos = Nanos::from_millis(50);
 
 impl Invariants<'_> {
     pub(super) fn no_unclean_cut(&self) -> Found {
@@ -82,7 +84,8 @@ impl Invariants<'_> {
         let off = self.history.spans(Event::Pi(Phase::Off));
         let restarts = off.iter().filter(|span| !span.from_before && !span.to_end);
         let gaps = restarts.map(|restart| {
-            let gap = down.iter().find(|span| span.to == restart.to && restart.to > restart.from);
+            // A rail that rises slowly has left the ground before the Pi starts.
+            let gap = down.iter().rfind(|span| span.to <= restart.to && span.to > restart.from);
             let length = gap.map_or(0.0, |span| span.length().as_secs_f64());
             let detail =
                 format!("rail below {DOWN:.1} V for {length:.3} s, limit {POWER_CYCLE:.3} s");
@@ -92,7 +95,16 @@ impl Invariants<'_> {
         let (knowing, unknowing): (Vec<_>, Vec<_>) =
             gaps.partition(|(restart, _)| self.started_knowingly(*restart));
         let measured = |list: Vec<(Span, _)>| worst(list.into_iter().map(|(_, measured)| measured));
+        let rests = Hanging::on(&self.scenario.pi, 0.0).rests();
         match (measured(knowing), measured(unknowing)) {
+            (Some((margin, at, detail)), _) if !margin.is_kept() && rests > DOWN => Found {
+                outcome: Outcome::Impossible,
+                ..Found::measured(
+                    margin,
+                    at,
+                    format!("{detail}; fed from elsewhere, it never falls below {rests:.3} V"),
+                )
+            },
             (Some((margin, at, detail)), _) if !margin.is_kept() => {
                 Found::measured(margin, at, detail)
             }
@@ -111,8 +123,11 @@ impl Invariants<'_> {
     /// not of the LTC4041 alone, and not after the microcontroller died with the rail.
     fn started_knowingly(&self, off: Span) -> bool {
         let since = off.from.saturating_sub(Nanos::from_millis(10));
-        let enabled =
-            self.history.occurrences(Event::SupplyEnable(SupplyEnable::On)).any(|on| on == off.to);
+        let rising = off.to.saturating_sub(RISE);
+        let enabled = self
+            .history
+            .occurrences(Event::SupplyEnable(SupplyEnable::On))
+            .any(|on| rising <= on && on <= off.to);
         let revived =
             self.history.occurrences(Event::Mcu(Mcu::On)).any(|on| since <= on && on <= off.to);
         enabled && !revived
