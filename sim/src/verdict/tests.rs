@@ -81,9 +81,9 @@ fn judged(expectation: &str, mut run: Run) -> Finding {
     expect::judge(expectation, &scenario, &run, &history)
 }
 
-/// Distance and allowance, to the millionth.
+/// Distance and allowance, to the hundredth.
 fn margin(finding: &Finding) -> Option<(f64, Option<f64>)> {
-    let rounded = |value: f64| (value * 1e6).round() / 1e6;
+    let rounded = |value: f64| (value * 1e2).round() / 1e2;
     let margin = finding.margin?;
     Some((rounded(margin.distance), margin.allowance.map(rounded)))
 }
