@@ -83,7 +83,7 @@ impl Plant {
         let supply = Supply::new(wiring.supply.clone());
         let cable = Cable::new(wiring.cable.clone(), wiring.plug);
         let source = source(&supply, &cable);
-        let caps = Supercap::new(parameters(&wiring.caps), wiring.vscap);
+        let caps = Supercap::new(cells::parameters(&wiring.caps), wiring.vscap);
         let pi = Pi::new(wiring.pi.clone(), wiring.request_polarity, wiring.seed);
         let rail = Rail::Free(Free::new(Nanos::ZERO, 0.0, Hanging::on(pi.part(), 0.0)));
         let mcu = McuSupply::new(&wiring.board, source.voltage.max(wiring.vscap));
@@ -184,8 +184,10 @@ impl Plant {
         let part = self.ltc4041.part();
         let ltc4041 = self.ltc4041.next_crossing(&self.point, source, self.load(), &self.caps);
         let mcu = self.mcu.next_crossing(part, self.point.vin, self.point.drive, &self.caps);
-        let seconds =
-            [ltc4041, mcu, self.rail_trips(source)].into_iter().flatten().reduce(f64::min);
+        let drive = self.point.drive;
+        let cells = self.cells.next_extreme(&self.wiring.caps, &self.caps, drive, self.balancer());
+        let rail = self.rail_trips(source);
+        let seconds = [ltc4041, mcu, cells, rail].into_iter().flatten().reduce(f64::min);
         self.crossing = seconds.map(|seconds| {
             // Never at this very instant: what is due now has been done.
             let after = Nanos::from_secs_f64_ceil(seconds).max(Nanos(1));
