@@ -38,9 +38,9 @@ pub(super) const BUILTIN: &[(Kind, &str, &str)] = &[
     part!(Pi, "pis", "pi-3b-plus"),
     part!(Pi, "pis", "pi-3b-tft"),
     part!(Pi, "pis", "pi-4b"),
-    part!(Pi, "pis", "pi-4b-boot-profile"),
     part!(Pi, "pis", "pi-4b-early"),
-    part!(Pi, "pis", "pi-4b-old-kernel"),
+    part!(Pi, "pis", "pi-4b-old"),
+    part!(Pi, "pis", "pi-4b-peaks"),
     part!(Pi, "pis", "pi-4b-power-off"),
     part!(Pi, "pis", "pi-4b-tft"),
     part!(Pi, "pis", "pi-5"),
@@ -48,5 +48,5 @@ pub(super) const BUILTIN: &[(Kind, &str, &str)] = &[
     part!(Pi, "pis", "pi-zero"),
     part!(Pi, "pis", "pi-zero-2w"),
     part!(Pi, "pis", "pi-zero-w"),
-    part!(Pi, "pis", "pi-zero-w-old-kernel"),
+    part!(Pi, "pis", "pi-zero-w-old"),
 ];

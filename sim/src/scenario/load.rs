@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(scenario.config.shutdown_timeout.0, 15_000);
         assert_eq!(scenario.end, Nanos::from_secs(60));
         let second = &scenario.stimuli[1];
-        assert_eq!(second.line, 13);
+        assert_eq!(second.line, 14);
         assert!(matches!(second.act, Act::Press { lasting } if lasting == Nanos::from_millis(50)));
         assert!(matches!(second.at, When::After { nth: 2, plus, .. } if plus.as_millis() == 100));
         let Expect::Stay { min, max: None, .. } = scenario.expectations[3].kind else {
