@@ -22,7 +22,7 @@ use super::{Problem, Problems, Source, shape};
 /// The key that names variables and their values.
 pub(super) const CASES: &str = "cases";
 /// What is the same in every case.
-const FIXED: [&str; 3] = ["$schema", "schema", "purpose"];
+pub(super) const FIXED: [&str; 3] = ["$schema", "schema", "purpose"];
 /// The most combinations of one document.
 const MOST: usize = 1_000;
 /// The longest label \[characters\].

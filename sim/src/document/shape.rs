@@ -18,7 +18,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
-use super::schema::{count, has_format, has_words, keys, refuse_null, type_of, words};
+use super::schema::{
+    allow_variables, count, has_format, has_words, keys, refuse_null, type_of, words,
+};
 use super::source::{head, variable};
 use super::{Problem, Problems, Source, closest, format, listed};
 
@@ -37,9 +39,11 @@ impl Shape {
         Self { schema }
     }
 
-    /// The JSON Schema, for editors.
-    pub(crate) fn schema(&self) -> &Json {
-        &self.schema
+    /// The JSON Schema for editors, which knows that a variable may stand in place of a value.
+    pub(crate) fn for_editors(&self) -> Json {
+        let mut schema = self.schema.clone();
+        allow_variables(&mut schema);
+        schema
     }
 
     /// Everything in `source` that does not fit.

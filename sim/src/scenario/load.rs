@@ -176,7 +176,7 @@ fn load_some(
 #[must_use]
 pub fn json_schema() -> String {
     // A tree of plain JSON always prints.
-    let mut text = serde_json::to_string_pretty(SHAPE.schema()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&SHAPE.for_editors()).unwrap_or_default();
     text.push('\n');
     text
 }
