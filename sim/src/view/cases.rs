@@ -95,9 +95,10 @@ fn groups(cases: &[Ran]) -> Vec<Group<'_>> {
 }
 
 impl<'r> Group<'r> {
+    /// Findings that are shown alike are one.
     fn add(&mut self, finding: &'r Finding, case: &'r Labels) {
-        let what = |one: &Finding| (one.outcome, one.margin, one.text.clone(), one.detail.clone());
-        match self.rows.iter_mut().find(|(known, _)| what(known) == what(finding)) {
+        let shown = |one: &Finding| text::row_of(one, &format!("{}: {}", one.text, one.detail));
+        match self.rows.iter_mut().find(|(known, _)| shown(known) == shown(finding)) {
             Some((_, cases)) => cases.push(case),
             None => self.rows.push((finding, vec![case])),
         }
