@@ -250,6 +250,7 @@ impl<'a> Bench<'a> {
             board: scenario.board.clone(),
             caps: scenario.caps.clone(),
             supply: scenario.supply.clone(),
+            strip: scenario.strip.clone(),
             cable: scenario.cable.clone(),
             pi: scenario.pi.clone(),
             request_polarity: scenario.config.request_polarity,

@@ -278,6 +278,18 @@ part! {
     }
 }
 
+/// What an adapter does when it is asked for more than its current limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overload {
+    /// It keeps giving its limit.
+    ConstantCurrent,
+    /// It gives the less, the lower its output has fallen.
+    Foldback,
+    /// Its output ends, and it tries again after a while.
+    Hiccup,
+}
+
 part! {
     /// The mains adapter.
     Supply, SupplyOverride, Supply {
@@ -285,8 +297,54 @@ part! {
         voltage: Volts,
         /// Output resistance.
         resistance: Ohms,
-        /// How long the output stays after the mains is switched off.
-        hold_up: Nanos,
+        /// Largest output current; 0 A is no limit.
+        current_limit: Amps,
+        /// What it does when asked for more.
+        overload: Overload,
+        /// Output current at 0 V of one that folds back.
+        short_circuit_current: Amps,
+        /// How long the output of one that hiccups stays off.
+        retry_time: Nanos,
+        /// Capacitance at the output; 0 F moves at once.
+        output_capacitance: Farads,
+        /// Current with which the output discharges itself.
+        output_bleed: Amps,
+        /// The output rises no faster than to its full voltage in this time.
+        soft_start: Nanos,
+        /// Load current below which the output goes to sleep.
+        idle_current: Amps,
+        /// How long the load must be below that; 0 s is never.
+        idle_time: Nanos,
+        /// Bulk capacitor behind the rectifier; 0 F is an output that follows its switch.
+        bulk_capacitance: Farads,
+        /// Voltage of the bulk capacitor at which the converter ends.
+        bulk_minimum: Volts,
+        /// Efficiency of the converter.
+        efficiency: Ratio,
+        /// Power that the running converter takes without load.
+        no_load_power: Watts,
+        /// Resistor from the bulk capacitor to the controller's supply.
+        start_resistance: Ohms,
+        /// Current that the controller draws before it starts.
+        start_current: Amps,
+        /// Capacitor of the controller's supply.
+        start_capacitance: Farads,
+        /// Voltage of the controller's supply at which the converter starts.
+        start_voltage: Volts,
+        /// Voltage of the controller's supply when the converter has ended.
+        stop_voltage: Volts,
+    }
+}
+
+part! {
+    /// The switched socket that the adapter is in.
+    Strip, StripOverride, Strip {
+        /// Capacitor from the pole that stays live to the adapter; 0 F is a switch that opens both poles.
+        y_capacitance: Farads,
+        /// The mains, root mean square.
+        mains_voltage: Volts,
+        /// Frequency of the mains.
+        mains_frequency: Hertz,
     }
 }
 
@@ -481,6 +539,8 @@ pub struct Drift {
     pub caps: CapsOverride,
     /// Of the adapter.
     pub supply: SupplyOverride,
+    /// Of the strip.
+    pub strip: StripOverride,
     /// Of the cable.
     pub cable: CableOverride,
     /// Of the Pi.

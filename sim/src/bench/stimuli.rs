@@ -6,6 +6,7 @@
 use super::{Bench, Effect, Happening};
 use crate::dut::{Injected, Injection, Nrst};
 use crate::kernel::Rank;
+use crate::plant::strip::Switch;
 use crate::quantity::{Nanos, Volts};
 use crate::scenario::{Act, Drift, Pin, RAMP_STEP, Ram, ResetCause};
 use crate::timeline::{Button, Event, Mcu, Plug, What};
@@ -45,8 +46,8 @@ impl Bench<'_> {
         match *act {
             Act::Unplug => self.plant.set_plug(Plug::Out),
             Act::Plug => self.plant.set_plug(Plug::In),
-            Act::StripOff => self.plant.supply_mut().mains_off(at),
-            Act::StripOn => self.plant.supply_mut().mains_on(),
+            Act::StripOff => self.plant.supply_mut().switch(Switch::Off),
+            Act::StripOn => self.plant.supply_mut().switch(Switch::On),
             Act::Bounce { to, count, every } => {
                 let other = match to {
                     Plug::In => Plug::Out,

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::{Board, Cable, Caps, Overlay, Pi, Supply};
-use crate::quantity::{Celsius, Ratio};
+use super::{Board, Cable, Caps, Overlay, Overload, Pi, Strip, Supply};
+use crate::quantity::{Celsius, Farads, Ratio, Volts};
 
 /// Values of a part that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,11 @@ pub struct Flaw {
     /// What was expected.
     pub expected: String,
 }
+
+/// The adapter's side of the board stands no more.
+pub(crate) const MAX_LOW_VOLTAGE: Volts = Volts(60.0);
+/// Less on the caps or the rail is a slip in the unit.
+const MIN_CAPACITANCE: Farads = Farads(1e-6);
 
 /// Collects flaws.
 #[derive(Default)]
@@ -49,6 +54,23 @@ impl Flaws {
     fn wrong(&mut self, field: &'static str, what: &str, expected: &str) {
         let message = format!("`{field}` {what}");
         self.0.push(Flaw { field, other: None, message, expected: expected.to_owned() });
+    }
+
+    fn not_below<T: PartialOrd + Default + Display>(&mut self, (field, value): Named<T>, least: T) {
+        if value > T::default() && value < least {
+            self.beyond(field, &value, format!("at least {least}"));
+        }
+    }
+
+    fn not_above<T: PartialOrd + Display>(&mut self, (field, value): Named<T>, most: T) {
+        if value > most {
+            self.beyond(field, &value, format!("at most {most}"));
+        }
+    }
+
+    fn beyond(&mut self, field: &'static str, value: &impl Display, expected: String) {
+        let message = format!("`{field}` ({value}) must be {expected}");
+        self.0.push(Flaw { field, other: None, message, expected });
     }
 
     fn relation<T: Display>(&mut self, small: &Named<T>, must: &str, large: &Named<T>) {
@@ -97,6 +119,8 @@ impl Caps {
     pub(super) fn list_flaws(&self) -> Vec<Flaw> {
         let mut flaws = Flaws::default();
         flaws.positive(("capacitance", self.capacitance));
+        flaws.not_below(("capacitance", self.capacitance), MIN_CAPACITANCE);
+        flaws.not_below(("slow_capacitance", self.slow_capacitance), MIN_CAPACITANCE);
         if self.slow_capacitance.0 > 0.0 {
             flaws.positive(("slow_resistance", self.slow_resistance));
         }
@@ -128,6 +152,33 @@ impl Supply {
     pub(super) fn list_flaws(&self) -> Vec<Flaw> {
         let mut flaws = Flaws::default();
         flaws.positive(("voltage", self.voltage));
+        flaws.not_above(("voltage", self.voltage), MAX_LOW_VOLTAGE);
+        if self.current_limit.0 > 0.0 {
+            flaws.positive(("output_capacitance", self.output_capacitance));
+            match self.overload {
+                Overload::ConstantCurrent => {}
+                Overload::Foldback => flaws.less(
+                    ("short_circuit_current", self.short_circuit_current),
+                    ("current_limit", self.current_limit),
+                ),
+                Overload::Hiccup => flaws.positive(("retry_time", self.retry_time)),
+            }
+        }
+        if self.bulk_capacitance.0 > 0.0 {
+            flaws.positive(("efficiency", self.efficiency));
+            flaws.positive(("start_resistance", self.start_resistance));
+            flaws.positive(("start_capacitance", self.start_capacitance));
+            flaws.less(("stop_voltage", self.stop_voltage), ("start_voltage", self.start_voltage));
+            flaws.at_most(("stop_voltage", self.stop_voltage), ("bulk_minimum", self.bulk_minimum));
+        }
+        flaws.0
+    }
+}
+
+impl Strip {
+    pub(super) fn list_flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Flaws::default();
+        flaws.positive(("mains_voltage", self.mains_voltage));
         flaws.0
     }
 }
@@ -150,6 +201,7 @@ impl Pi {
             flaws.positive(("back_feed_resistance", self.back_feed_resistance));
         }
         flaws.positive(("rail_capacitance", self.rail_capacitance));
+        flaws.not_below(("rail_capacitance", self.rail_capacitance), MIN_CAPACITANCE);
         flaws.positive(("rail_bleed", self.rail_bleed));
         flaws.at_most(
             ("boot_rom_time", self.boot_rom_time),

@@ -36,7 +36,7 @@ pub(crate) struct PartFile<T> {
     link: Option<String>,
     /// The version of the file format.
     schema: SchemaVersion,
-    /// The kind of part: `board`, `caps`, `supply`, `cable` or `pi`.
+    /// The kind of part: `board`, `caps`, `supply`, `strip`, `cable` or `pi`.
     kind: String,
     /// What the part is, in a sentence.
     #[schemars(length(min = 10))]

@@ -20,6 +20,8 @@ pub enum Kind {
     Caps,
     /// [`Supply`](super::Supply).
     Supply,
+    /// [`Strip`](super::Strip).
+    Strip,
     /// [`Cable`](super::Cable).
     Cable,
     /// [`Pi`](super::Pi).
@@ -28,7 +30,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Board, Self::Caps, Self::Supply, Self::Cable, Self::Pi];
+    pub const ALL: [Self; 6] =
+        [Self::Board, Self::Caps, Self::Supply, Self::Strip, Self::Cable, Self::Pi];
 
     /// Its name in scenarios and part files.
     #[must_use]
@@ -37,6 +40,7 @@ impl Kind {
             Self::Board => "board",
             Self::Caps => "caps",
             Self::Supply => "supply",
+            Self::Strip => "strip",
             Self::Cable => "cable",
             Self::Pi => "pi",
         }
@@ -49,6 +53,7 @@ impl Kind {
             Self::Board => "boards",
             Self::Caps => "caps",
             Self::Supply => "supplies",
+            Self::Strip => "strips",
             Self::Cable => "cables",
             Self::Pi => "pis",
         }
@@ -195,7 +200,7 @@ pub(super) fn read_builtin<P: Stored>() -> BTreeMap<&'static str, Result<P, Prob
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Board, Cable, Caps, Pi, Supply};
+    use super::super::{Board, Cable, Caps, Pi, Strip, Supply};
     use super::*;
 
     #[track_caller]
@@ -212,6 +217,7 @@ mod tests {
         check::<Board>();
         check::<Caps>();
         check::<Supply>();
+        check::<Strip>();
         check::<Cable>();
         check::<Pi>();
         for part in list() {

@@ -11,7 +11,7 @@
 //!
 //! Assumes ideal diodes and no capacitance at VDD, so a dip of VIN is one of VDD. Leaves out the slow
 //! movement of VIN while the charger yields: the charger is off long before VIN is so low that VDD
-//! leaves regulation.
+//! leaves regulation. When VIN moves with the adapter's output is `vin`'s to say.
 
 use crate::parts::Board;
 use crate::plant::supercap::{Drive, Supercap};
@@ -84,6 +84,14 @@ impl McuSupply {
             }
             Some(_) | None => Watched::Between,
         }
+    }
+
+    /// The voltages of the better of VIN and VSCAP that matter here \[V\].
+    pub(super) fn thresholds(&self, board: &Board) -> [Option<f64>; 4] {
+        let watch = self.watch.unwrap_or(SupplyWatch { below: None, above: None });
+        let before = |vdd: f64| vdd + board.mcu_dropout.0;
+        let watched = [watch.below, watch.above].map(|vdd| vdd.map(before));
+        [Some(board.mcu_dead.0), Some(board.mcu_start.0), watched[0], watched[1]]
     }
 
     /// Seconds until the capacitors' voltage matters here.

@@ -1,9 +1,9 @@
 //! The plant: everything around the microcontroller, wired as the supercapacitor board.
 //!
 //! ```text
-//!   supply ── cable ──▶ VIN ─ ltc4041 ─ VSYS ─▶ rail ──▶ pi
-//!                               │                   └──▶ relay_load
-//!                           supercap
+//!   strip ── supply ── cable ──▶ VIN ─ ltc4041 ─ VSYS ─▶ rail ──▶ pi
+//!                                        │                   └──▶ relay_load
+//!                                    supercap
 //! ```
 //!
 //! One file per physical thing; each opens with its equations. Between events everything is a
@@ -20,8 +20,10 @@ pub mod ode;
 pub mod pi;
 pub mod rail;
 pub mod relay_load;
+pub mod strip;
 pub mod supercap;
 pub mod supply;
+mod vin;
 mod visible;
 mod vsys;
 mod wiring;
@@ -80,7 +82,7 @@ const ROUNDS: u32 = 64;
 impl Plant {
     /// A plant at time zero with the microcontroller's pins floating.
     pub fn new(wiring: Wiring) -> Self {
-        let supply = Supply::new(wiring.supply.clone());
+        let supply = Supply::new(wiring.supply.clone(), wiring.strip.clone());
         let cable = Cable::new(wiring.cable.clone(), wiring.plug);
         let source = source(&supply, &cable);
         let caps = Supercap::new(cells::parameters(&wiring.caps), wiring.vscap);
@@ -139,6 +141,8 @@ impl Plant {
             let seconds = elapsed.as_secs_f64();
             self.caps.advance(self.point.drive, seconds);
             self.cells.advance(&self.wiring.caps, &self.caps, self.balancer(), seconds);
+            self.supply.advance(now);
+            self.touched |= self.supply.moves();
             self.now = now;
         }
     }
@@ -151,7 +155,7 @@ impl Plant {
         if !std::mem::take(&mut self.touched) {
             return Ok(());
         }
-        self.supply.advance(self.now);
+        self.supply.settle();
         self.relay.advance(self.now);
         let vscap = self.vscap();
         self.ltc4041.advance(self.now, self.vsys(), vscap);
@@ -159,6 +163,7 @@ impl Plant {
             self.pi.advance(self.now, events);
             let changed = self.solve(events);
             if !changed {
+                self.load_the_supply();
                 self.predict();
                 self.publish(events);
                 return Ok(());
@@ -186,8 +191,8 @@ impl Plant {
         let mcu = self.mcu.next_crossing(part, self.point.vin, self.point.drive, &self.caps);
         let drive = self.point.drive;
         let cells = self.cells.next_extreme(&self.wiring.caps, &self.caps, drive, self.balancer());
-        let rail = self.rail_trips(source);
-        let seconds = [ltc4041, mcu, cells, rail].into_iter().flatten().reduce(f64::min);
+        let (rail, vin) = (self.rail_trips(source), self.vin_crossing(source));
+        let seconds = [ltc4041, mcu, cells, rail, vin].into_iter().flatten().reduce(f64::min);
         self.crossing = seconds.map(|seconds| {
             // Never at this very instant: what is due now has been done.
             let after = Nanos::from_secs_f64_ceil(seconds).max(Nanos(1));
@@ -197,10 +202,11 @@ impl Plant {
 
     /// The values of everything that has a value, now.
     pub fn quantities(&self) -> Quantities {
-        // While it charges, VIN and VSYS move with the capacitors between events.
-        let point = match self.ltc4041.path() {
-            PowerPath::Normal => self.operating_point(),
-            PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed => self.point,
+        // VIN and VSYS move between events, with the capacitors while they are charged and with the adapter.
+        let point = if self.ltc4041.path() == PowerPath::Normal || self.supply.moves() {
+            self.operating_point()
+        } else {
+            self.point
         };
         let terminal = self.caps.terminal(point.drive);
         let caps = &self.wiring.caps;
@@ -270,7 +276,11 @@ impl Plant {
     /// Moves the plug; says whether that changed anything.
     pub fn set_plug(&mut self, plug: Plug) -> bool {
         self.touched = true;
-        self.cable.set_plug(plug)
+        let changed = self.cable.set_plug(plug);
+        if changed && plug == Plug::In {
+            self.supply.attach();
+        }
+        changed
     }
 
     /// Puts the capacitors at a voltage \[V\].
@@ -288,11 +298,13 @@ impl Plant {
         wiring.board = before.board.clone().with(&drift.board);
         wiring.caps = before.caps.clone().with(&drift.caps);
         wiring.supply = before.supply.clone().with(&drift.supply);
+        wiring.strip = before.strip.clone().with(&drift.strip);
         wiring.cable = before.cable.clone().with(&drift.cable);
         wiring.pi = before.pi.clone().with(&drift.pi);
         self.ltc4041.set_part(wiring.board.clone());
         self.caps = self.cells.change(&before.caps, &wiring.caps, &self.caps);
         self.supply.set_part(wiring.supply.clone());
+        self.supply.set_strip(wiring.strip.clone());
         self.cable.set_part(wiring.cable.clone());
         self.pi.set_part(wiring.pi.clone());
         self.wiring != before

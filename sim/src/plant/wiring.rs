@@ -17,6 +17,8 @@ pub struct Wiring {
     pub caps: parts::Caps,
     /// The adapter.
     pub supply: parts::Supply,
+    /// The strip.
+    pub strip: parts::Strip,
     /// The cable.
     pub cable: parts::Cable,
     /// The Pi.
@@ -55,9 +57,9 @@ impl Driven {
 pub(super) fn source(supply: &Supply, cable: &Cable) -> Source {
     match cable.plug() {
         Plug::In => Source {
-            voltage: supply.open_circuit(),
+            voltage: supply.state().output,
             resistance: supply.resistance() + cable.resistance(),
-            limit: f64::INFINITY,
+            limit: supply.limit(),
         },
         Plug::Out => Source { voltage: 0.0, resistance: 0.0, limit: f64::INFINITY },
     }

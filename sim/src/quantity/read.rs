@@ -54,7 +54,7 @@ impl fmt::Display for QuantityError {
 impl std::error::Error for QuantityError {}
 
 /// The smallest capacitance that is not zero.
-const SMALLEST_CAPACITANCE: f64 = 1e-6;
+const SMALLEST_CAPACITANCE: f64 = 1e-12;
 /// The longest duration: ten years of 365.25 days.
 const LONGEST: u64 = 315_576_000_000_000_000;
 
@@ -136,15 +136,15 @@ impl Dimension {
     /// Smallest and largest sane value, in the base unit.
     const fn range(self) -> (f64, f64) {
         match self {
-            Self::Voltage => (0.0, 60.0),
+            Self::Voltage => (0.0, 1e3),
             Self::Current => (0.0, 100.0),
             Self::Capacitance => (0.0, 1e5),
-            Self::Resistance => (0.0, 1e6),
+            Self::Resistance => (0.0, 1e9),
             Self::Power => (0.0, 1e4),
             Self::Energy => (0.0, 1e9),
             Self::Duration => (0.0, LONGEST as f64 / 1e9),
             Self::Ratio => (0.0, 1.0),
-            Self::Frequency => (1e3, 1e8),
+            Self::Frequency => (1.0, 1e8),
             Self::Deviation => (-0.5, 0.5),
             Self::Temperature => (-55.0, 125.0),
             Self::Factor => (0.0, 1e3),
@@ -153,15 +153,15 @@ impl Dimension {
 
     const fn range_text(self) -> &'static str {
         match self {
-            Self::Voltage => "0 V to 60 V",
+            Self::Voltage => "0 V to 1 kV",
             Self::Current => "0 A to 100 A",
-            Self::Capacitance => "0 F, or 1 uF to 100 kF",
-            Self::Resistance => "0 Ohm to 1 MOhm",
+            Self::Capacitance => "0 F, or 1 pF to 100 kF",
+            Self::Resistance => "0 Ohm to 1 GOhm",
             Self::Power => "0 W to 10 kW",
             Self::Energy => "0 J to 1 GJ",
             Self::Duration => "0 s to 10 years",
             Self::Ratio => "0 % to 100 %",
-            Self::Frequency => "1 kHz to 100 MHz",
+            Self::Frequency => "1 Hz to 100 MHz",
             Self::Deviation => "-50 % to 50 %",
             Self::Temperature => "-55 degC to 125 degC",
             Self::Factor => "0 to 1000",
@@ -430,8 +430,8 @@ mod tests {
         );
         check(
             Voltage,
-            "61 V",
-            "is out of range; expected a voltage such as \"4.7 V\" (the range is 0 V to 60 V)",
+            "1001 V",
+            "is out of range; expected a voltage such as \"4.7 V\" (the range is 0 V to 1 kV)",
         );
         check(
             Duration,
@@ -451,8 +451,8 @@ mod tests {
         check(Energy, "", "is empty; expected an amount of energy such as \"48 J\"");
         check(
             Capacitance,
-            "1 nF",
-            "is out of range; expected a capacitance such as \"25 F\" (the range is 0 F, or 1 uF to 100 kF)",
+            "0.1 pF",
+            "is out of range; expected a capacitance such as \"25 F\" (the range is 0 F, or 1 pF to 100 kF)",
         );
         check(
             Duration,

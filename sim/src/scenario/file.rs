@@ -14,7 +14,8 @@ use super::names::{EventName, InvariantName, PlugName, QuantityName, RecordName}
 use super::{BoardPin, LevelKind, Pin, PinLevel, Ram, ResetCause, StartPi, Tear};
 use crate::document::{MAGNITUDE, Variables};
 use crate::parts::{
-    BoardOverride, CableOverride, CapsOverride, PiOverride, SchemaVersion, SupplyOverride,
+    BoardOverride, CableOverride, CapsOverride, PiOverride, SchemaVersion, StripOverride,
+    SupplyOverride,
 };
 use crate::quantity::{Joules, Nanos, Volts};
 
@@ -42,6 +43,8 @@ pub(super) struct ScenarioFile {
     pub(super) caps: Option<PartChoice<CapsOverride>>,
     /// The adapter; `official-3a` unless given.
     pub(super) supply: Option<PartChoice<SupplyOverride>>,
+    /// The switched socket that the adapter is in; `both-poles` unless given.
+    pub(super) strip: Option<PartChoice<StripOverride>>,
     /// The cable; `good-1m` unless given.
     pub(super) cable: Option<PartChoice<CableOverride>>,
     /// The Pi; `pi-3b-tft` unless given.
@@ -188,7 +191,7 @@ pub(super) enum ActWord {
     Unplug,
     /// Plug the cable in.
     Plug,
-    /// Switch the mains off; the adapter's output stays for its hold-up time.
+    /// Switch the mains off at the strip; the adapter goes on as long as its bulk capacitor lasts.
     StripOff,
     /// Switch the mains on.
     StripOn,
@@ -321,6 +324,8 @@ pub(super) struct DriftFile {
     pub(super) caps: Option<CapsOverride>,
     /// Of the adapter.
     pub(super) supply: Option<SupplyOverride>,
+    /// Of the strip.
+    pub(super) strip: Option<StripOverride>,
     /// Of the cable.
     pub(super) cable: Option<CableOverride>,
     /// Of the Pi.

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use firmware::config::Config;
 use firmware::record::Record;
 
-use crate::parts::{Board, Cable, Caps, Pi, Supply};
+use crate::parts::{Board, Cable, Caps, Pi, Strip, Supply};
 use crate::quantity::{Amps, Joules, Nanos, Volts};
 use crate::timeline::{Event, Plug, Quantity};
 
@@ -44,6 +44,8 @@ pub struct Scenario {
     pub caps: Caps,
     /// The adapter, overrides applied.
     pub supply: Supply,
+    /// The strip, overrides applied.
+    pub strip: Strip,
     /// The cable, overrides applied.
     pub cable: Cable,
     /// The Pi, overrides applied.
@@ -191,7 +193,7 @@ pub enum Act {
     Unplug,
     /// Plug the cable in.
     Plug,
-    /// Switch the mains off at the strip; the adapter's output stays for its hold-up time.
+    /// Switch the mains off at the strip; the adapter goes on as long as its bulk capacitor lasts.
     StripOff,
     /// Switch the mains on.
     StripOn,

@@ -13,7 +13,7 @@ use super::file::{
 use super::names::{InvariantName, PlugName};
 use super::{Act, Drift, OnlyOn, Scenario, Start, StartEeprom, StartPi, Stimulus, Waiver, When};
 use crate::document::{Case, Document, Piece, Problem, Problems};
-use crate::parts::{Board, Cable, Caps, Flaw, Library, Part, PartError, Pi, Stored, Supply};
+use crate::parts::{Board, Cable, Caps, Flaw, Library, Part, PartError, Pi, Stored, Strip, Supply};
 use crate::quantity::{Nanos, Volts};
 use crate::settings::{self, Contradiction};
 use crate::timeline::Plug;
@@ -38,6 +38,7 @@ struct Wiring {
     board: Option<Board>,
     caps: Option<Caps>,
     supply: Option<Supply>,
+    strip: Option<Strip>,
     cable: Option<Cable>,
     pi: Option<Pi>,
 }
@@ -76,6 +77,7 @@ pub(super) fn resolve(
         board: wiring.board.ok_or_else(incomplete)?,
         caps: wiring.caps.ok_or_else(incomplete)?,
         supply: wiring.supply.ok_or_else(incomplete)?,
+        strip: wiring.strip.ok_or_else(incomplete)?,
         cable: wiring.cable.ok_or_else(incomplete)?,
         pi: wiring.pi.ok_or_else(incomplete)?,
         seed,
@@ -141,6 +143,7 @@ impl Resolver<'_> {
             board: self.part("supercap-pi", library),
             caps: self.part("25f", library),
             supply: self.part("official-3a", library),
+            strip: self.part("both-poles", library),
             cable: self.part("good-1m", library),
             pi: self.part("pi-3b-tft", library),
         }
@@ -479,6 +482,7 @@ impl Resolver<'_> {
                 self.drift(wiring.board.as_mut(), &drift.board, &pointer);
                 self.drift(wiring.caps.as_mut(), &drift.caps, &pointer);
                 self.drift(wiring.supply.as_mut(), &drift.supply, &pointer);
+                self.drift(wiring.strip.as_mut(), &drift.strip, &pointer);
                 self.drift(wiring.cable.as_mut(), &drift.cable, &pointer);
                 self.drift(wiring.pi.as_mut(), &drift.pi, &pointer);
             }
@@ -544,6 +548,7 @@ fn drift_of(file: DriftFile) -> Drift {
         board: file.board.unwrap_or_default(),
         caps: file.caps.unwrap_or_default(),
         supply: file.supply.unwrap_or_default(),
+        strip: file.strip.unwrap_or_default(),
         cable: file.cable.unwrap_or_default(),
         pi: file.pi.unwrap_or_default(),
     }
