@@ -20,6 +20,7 @@ fn tests_folder() -> PathBuf {
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(tests_folder().join(folder)).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     files
 }

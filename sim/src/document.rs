@@ -25,7 +25,7 @@ pub(crate) use cases::{Case, Labels, Told, Variables, cases, may_have_cases, one
 pub(crate) use format::{EVENT, MAGNITUDE};
 pub(crate) use pieces::{Document, Piece};
 pub(crate) use shape::Shape;
-pub(crate) use source::Source;
+pub(crate) use source::{Bare, Source};
 pub(crate) use suggest::{closest, listed};
 
 use std::fs::File;

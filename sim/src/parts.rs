@@ -11,6 +11,7 @@ mod file;
 mod library;
 
 pub use check::Flaw;
+pub(crate) use check::MAX_LOW_VOLTAGE;
 pub use library::{Kind, Library, PartInfo, list};
 
 pub(crate) use file::SchemaVersion;

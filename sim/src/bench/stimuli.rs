@@ -80,6 +80,19 @@ impl Bench<'_> {
                 }
                 to.0 != from
             }
+            Act::Replay(ref recording) => {
+                let mut changed = false;
+                for &(after, volts) in &recording.steps {
+                    if after == Nanos::ZERO {
+                        let mut drift = Drift::default();
+                        drift.supply.voltage = Some(volts);
+                        changed |= self.plant.drift(&drift);
+                    } else {
+                        later(after, Follow::SupplyVoltage(volts));
+                    }
+                }
+                changed
+            }
             Act::Press { lasting } => {
                 later(lasting, Follow::ReleaseButton);
                 self.plant.set_button(Button::Pressed)

@@ -169,6 +169,11 @@ impl<'a> Source<'a> {
         self.slips.iter().take(Problems::MOST + 1).map(problem).collect()
     }
 
+    /// How messages name the file.
+    pub(crate) fn path(&self) -> &'a str {
+        self.path
+    }
+
     /// A problem at a range of bytes; `label` says what was expected there.
     pub(crate) fn problem(
         &self,
@@ -420,13 +425,19 @@ fn too_deep(node: &Value<'_>, depth: usize) -> Option<usize> {
 }
 
 /// A text that may not even parse.
-struct Bare<'a> {
+pub(crate) struct Bare<'a> {
     path: &'a str,
     text: &'a str,
 }
 
-impl Bare<'_> {
-    fn problem(
+impl<'a> Bare<'a> {
+    /// `text`, from a file that messages call `path`.
+    pub(crate) fn new(path: &'a str, text: &'a str) -> Self {
+        Self { path, text }
+    }
+
+    /// A problem at a range of bytes; `label` says what was expected there.
+    pub(crate) fn problem(
         &self,
         range: Range<usize>,
         message: impl Into<String>,

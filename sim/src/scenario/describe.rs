@@ -23,6 +23,7 @@ pub fn act(act: &Act) -> String {
         }
         Act::Sag { to, lasting: None } => format!("sag to {to}"),
         Act::Ramp { to, over } => format!("ramp to {to} over {}", over.exact()),
+        Act::Replay(recording) => format!("replay {}", recording.file),
         Act::Press { lasting } => format!("press for {}", lasting.exact()),
         Act::Hold => "hold".into(),
         Act::Release => "release".into(),

@@ -248,6 +248,11 @@ pub(super) enum ActWith {
         /// In this time.
         over: Nanos,
     },
+    /// The adapter's voltage follows a recording.
+    Replay {
+        /// A table of times and voltages, `time [s],voltage [V]`; below the scenario's folder.
+        file: String,
+    },
     /// From now on the Pi's shutdown takes this long.
     ShutdownTakes(Nanos),
     /// Something inverts an input of the microcontroller for a while.

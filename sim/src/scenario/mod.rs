@@ -9,9 +9,11 @@ mod file;
 mod load;
 mod names;
 mod overrides;
+mod recording;
 mod resolve;
 
 pub use load::{collect, json_schema, load, load_all, parse, parse_all};
+pub use recording::Recording;
 
 pub use crate::document::{Place, Problem, ProblemKind, Problems};
 pub use crate::parts::Drift;
@@ -239,6 +241,8 @@ pub enum Act {
     Restart,
     /// `shutdown -c` on a Pi whose shutdown has not begun yet.
     CancelShutdown,
+    /// The adapter's voltage without load follows a recording.
+    Replay(Box<Recording>),
     /// From now on the Pi's shutdown takes this long.
     ShutdownTakes(Nanos),
     /// Something inverts an input of the microcontroller for a while, once or again and again.
@@ -307,6 +311,7 @@ impl Act {
             | Self::Bounce { .. }
             | Self::Sag { .. }
             | Self::Ramp { .. }
+            | Self::Replay(_)
             | Self::Press { .. }
             | Self::Hold
             | Self::Release

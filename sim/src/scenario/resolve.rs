@@ -303,12 +303,12 @@ impl Resolver<'_> {
         let pointer = format!("stimuli/{index}/do");
         Some(match self.document.get(&pointer).fits()? {
             ActFile::Word(word) => plain(word),
-            ActFile::With(act) => self.act(act, &pointer),
+            ActFile::With(act) => self.act(act, &pointer)?,
         })
     }
 
-    fn act(&mut self, act: ActWith, pointer: &str) -> Act {
-        match act {
+    fn act(&mut self, act: ActWith, pointer: &str) -> Option<Act> {
+        Some(match act {
             ActWith::Press { lasting } => {
                 self.takes_time(lasting, &format!("{pointer}/press/for"));
                 Act::Press { lasting }
@@ -328,12 +328,15 @@ impl Resolver<'_> {
                 if let Some(lasting) = lasting {
                     self.takes_time(lasting, &format!("{pointer}/sag/for"));
                 }
+                self.low_voltage(to, &format!("{pointer}/sag/to"));
                 Act::Sag { to, lasting }
             }
             ActWith::Ramp { to, over } => {
                 self.takes_time(over, &format!("{pointer}/ramp/over"));
+                self.low_voltage(to, &format!("{pointer}/ramp/to"));
                 Act::Ramp { to, over }
             }
+            ActWith::Replay { file } => self.replay(&file, &format!("{pointer}/replay/file"))?,
             ActWith::ShutdownTakes(time) => Act::ShutdownTakes(time),
             ActWith::Noise { on, lasting, count, every } => {
                 self.takes_time(lasting, &format!("{pointer}/noise/for"));
@@ -360,7 +363,7 @@ impl Resolver<'_> {
                 Act::CutDuringWrite { nth: write, tear, lasting }
             }
             ActWith::Drift(drift) => Act::Drift(Box::new(drift_of(*drift))),
-        }
+        })
     }
 
     /// Noise that comes more than once has gaps, and ends within the run.
@@ -438,6 +441,10 @@ impl Resolver<'_> {
             };
             steps += match act {
                 Act::Bounce { count, .. } | Act::Noise { count, .. } => u64::from(*count),
+                Act::Replay(recording) => {
+                    level = recording.steps.last().map(|last| last.1.0);
+                    recording.steps.len() as u64
+                }
                 Act::Ramp { to, .. } => {
                     let from = level.replace(to.0).unwrap_or(to.0);
                     ((to.0 - from).abs() / super::RAMP_STEP) as u64
