@@ -118,8 +118,13 @@ impl Ltc4041 {
             Charger::ConstantCurrent => earliest([
                 rise(self.limited_power(source, load) / full_scale),
                 rise(target - resistance * full_scale),
-                self.charging_vin_crossing(source, load).and_then(rise),
-                self.source_limit_crossing(source, load).and_then(rise),
+                // What has happened already lies behind, while its consequences take their time.
+                self.charging_vin_crossing(source, load)
+                    .filter(|_| point.vin >= self.part.power_fail.0)
+                    .and_then(rise),
+                self.source_limit_crossing(source, load)
+                    .filter(|_| point.input <= source.limit)
+                    .and_then(rise),
             ]),
             Charger::InputLimited => {
                 // (target − v)/r = P/v
