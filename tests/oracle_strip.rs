@@ -22,6 +22,9 @@ const SHIFT: f64 = 2.5e-3;
 /// Rows this close to an edge are left out \[s\], beside that.
 const EDGE: f64 = 0.02;
 
+/// A column's value in the model.
+type Value = fn(&State) -> f64;
+
 /// A reference file.
 struct Reference {
     parameters: BTreeMap<String, f64>,
@@ -197,7 +200,7 @@ fn compare(path: &Path) {
         if at < margin || edges.iter().any(|edge| (at - edge).abs() < margin) {
             continue;
         }
-        let quantities: [(&str, fn(&State) -> f64, Option<f64>); 3] = [
+        let quantities: [(&str, Value, Option<f64>); 3] = [
             ("v_bulk_V", |state| state.bulk, None),
             ("v_vcc_V", |state| state.control, None),
             ("v_out_V", |state| state.output, Some(full)),
