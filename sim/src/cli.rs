@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
 use crate::scenario::{self, ProblemKind, Problems, Scenario};
-use crate::{fidelity, parts};
+use crate::{fidelity, load_test, parts};
 
 /// Will this firmware, on this board, bring the Pi down safely, and with how much to spare?
 #[derive(Parser)]
@@ -57,6 +57,8 @@ enum Command {
     Parts,
     /// Compare the model with what the board's author claims and measured (Markdown).
     Fidelity,
+    /// Print which pulses and supplies pass the load test, for which window and back-off (Markdown).
+    LoadTest,
     /// Look into a run on the chip level: where the program is, registers, stack, charge; or use GDB.
     ///
     /// Fails if the program faults.
@@ -139,6 +141,7 @@ fn run(command: Command) -> io::Result<u8> {
             Ok(PASSED)
         }
         Command::Fidelity => print(&fidelity::page()).map(|()| PASSED),
+        Command::LoadTest => print(&load_test::page()).map(|()| PASSED),
         Command::Debug(arguments) => debug::run(*arguments),
         Command::Firmware { command } => firmware::run(command),
     }

@@ -15,6 +15,7 @@ pub mod dut;
 pub mod fidelity;
 pub mod image;
 pub mod kernel;
+pub mod load_test;
 pub mod parts;
 pub mod plant;
 pub mod quantity;

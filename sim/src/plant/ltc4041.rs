@@ -188,11 +188,8 @@ impl Ltc4041 {
 
     /// While the input switch closes: `current` \[A\] flows into the rail, and nothing charges.
     pub fn closing(&self, source: Source, current: f64) -> OperatingPoint {
-        let vin = (source.voltage - source.resistance * current).max(0.0);
-        // A source beyond its limit goes down; its own capacitance carries it through the comparator's delay.
-        let held = self.part.power_fail.0 - TOLERANCE;
         OperatingPoint {
-            vin: if current > source.limit { vin.min(held) } else { vin },
+            vin: (source.voltage - source.resistance * current).max(0.0),
             input: current,
             ..self.resting(source, None, self.part.quiescent_normal.0)
         }

@@ -7,6 +7,7 @@
 
 use super::Plant;
 use super::ltc4041::Source;
+use super::rail::Rail;
 use crate::timeline::{Plug, PowerPath};
 
 /// A threshold counts as reached this far beyond it \[V\].
@@ -15,6 +16,8 @@ const BEYOND: f64 = 1e-9;
 const STEP: f64 = 0.02;
 /// And over so much time \[s\].
 const STRETCH: f64 = 0.01;
+/// The current of a rising rail beyond the adapter's limit is taken as constant over so much time \[s\].
+const RISE_STRETCH: f64 = 20e-6;
 
 impl Plant {
     /// Tells the adapter what it must give.
@@ -37,7 +40,12 @@ impl Plant {
         }
         let normal = self.ltc4041.path() == PowerPath::Normal;
         let charges = normal && self.point.input > self.load();
-        let stretch = (charges && self.supply.is_on_its_bulk()).then_some(STRETCH);
+        let rises = matches!(self.rail, Rail::Rising(_));
+        let stretch = if rises && (self.supply.moves() || self.point.input >= source.limit) {
+            Some(RISE_STRETCH)
+        } else {
+            (charges && self.supply.is_on_its_bulk()).then_some(STRETCH)
+        };
         if !self.supply.moves() {
             return stretch;
         }

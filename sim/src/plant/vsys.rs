@@ -184,7 +184,9 @@ impl Plant {
             Rail::Fed => None,
             Rail::Rising(rise) => {
                 let current = (source.voltage - threshold) / source.resistance;
-                let current = current.min(source.limit);
+                // Asked for more than its limit, the source goes down from there (`vin`).
+                let limited = self.point.input < source.limit;
+                let current = if limited { current.min(source.limit) } else { current };
                 current.is_finite().then(|| rise.carries(current))
             }
             Rail::Free(free) => free.crosses(threshold),
