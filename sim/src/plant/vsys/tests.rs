@@ -3,7 +3,7 @@
 use firmware::config::Polarity;
 
 use super::*;
-use crate::parts::{Board, Cable, Caps, Library, Part, Pi, Supply};
+use crate::parts::{Board, Cable, Caps, Library, Part, Pi, Strip, Supply};
 use crate::plant::{Driven, Plant, Wiring};
 use crate::quantity::{Amps, Farads, Ohms, Volts};
 use crate::timeline::{LoadSwitch, Plug, PowerGood, Rail as RailState, SupplyEnable, SupplyGood};
@@ -20,6 +20,7 @@ fn wiring() -> Wiring {
     let mut wiring = Wiring {
         board: part::<Board>("supercap-pi"),
         caps: part::<Caps>("25f"),
+        strip: part::<Strip>("both-poles"),
         supply: part::<Supply>("good-2a"),
         cable: part::<Cable>("good-1m"),
         pi: part::<Pi>("pi-zero-2w"),
