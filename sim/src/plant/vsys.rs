@@ -33,18 +33,19 @@ impl Plant {
 
     /// Begins a rise when the input switch begins to close, and ends one that was interrupted.
     pub(super) fn follow_switch(&mut self) {
-        let voltage = self.vsys();
         match (self.ltc4041.path(), self.rail) {
-            (PowerPath::Normal, Rail::Free(_)) => {
+            (PowerPath::Normal, Rail::Free(free)) => {
                 let rise = self.ltc4041.part().input_switch_rise;
                 let source = source(&self.supply, &self.cable);
+                let voltage = free.voltage(self.now);
                 if rise > Nanos::ZERO && source.voltage > voltage {
                     let growth = 1.0 / rise.as_secs_f64();
                     let rise = Rise::new(self.now, voltage, growth, self.hanging());
                     self.rail = Rail::Rising(rise);
                 }
             }
-            (PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed, Rail::Rising(_)) => {
+            (PowerPath::Backup | PowerPath::Off | PowerPath::Collapsed, Rail::Rising(rise)) => {
+                let voltage = rise.voltage(self.now);
                 self.rail = Rail::Free(Free::new(self.now, voltage, self.hanging()));
             }
             (PowerPath::Normal, Rail::Fed | Rail::Rising(_))
@@ -105,8 +106,9 @@ impl Plant {
 
     /// Lets a collapsed boost start again if it can; says whether it did.
     fn restart_boost(&mut self, free: Free) -> bool {
-        let may = self.boost_may_start(free).is_some_and(|at| at <= self.now);
-        if self.ltc4041.path() != PowerPath::Collapsed || !may {
+        if self.ltc4041.path() != PowerPath::Collapsed
+            || self.boost_may_start(free).is_none_or(|at| at > self.now)
+        {
             return false;
         }
         let part = self.ltc4041.part();
