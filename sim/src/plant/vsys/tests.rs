@@ -30,6 +30,7 @@ fn wiring() -> Wiring {
         seed: None,
     };
     wiring.board.input_switch_rise = Nanos::from_micros(125);
+    wiring.supply.current_limit = Amps(0.0);
     wiring.pi.rail_capacitance = Farads(170e-6);
     wiring.pi.rail_bleed = Ohms(3000.0);
     wiring
