@@ -12,8 +12,7 @@
 //!   zero NOTZEROERR; nothing is written then. EOP is raised at every end.
 //! - Words that one instruction stores are written one after the other; code in RAM goes on meanwhile,
 //!   where the hardware holds it up until the last one has begun.
-//! - Left out, and told: half-page programming, writing option bytes. Left out: FWWERR, RDERR, OPTVERR,
-//!   the power-down keys, wear.
+//! - Left out, and told: half-page programming, option bytes. Left out: other errors, power-down keys, wear.
 
 use crate::bus::Width;
 use crate::memory::{FLASH, value_at};
@@ -191,6 +190,8 @@ pub(crate) struct Nvm {
     requests: [Option<Request>; STORES],
     operation: Option<NvmOperation>,
     option_load: bool,
+    /// Words of EEPROM that keep what they hold, whatever is written: bit n is word n.
+    pub(crate) dead_words: u128,
 }
 
 /// The word of a memory that holds the byte at an offset.
@@ -211,6 +212,7 @@ impl Nvm {
             requests: [None; STORES],
             operation: None,
             option_load: false,
+            dead_words: 0,
         }
     }
 
@@ -391,7 +393,10 @@ impl Nvm {
 
     fn set_eeprom_word(&mut self, address: u32, word: u32) {
         let at = address.wrapping_sub(EEPROM) as usize;
-        if let Some(bytes) = at.checked_add(4).and_then(|end| self.eeprom.get_mut(at..end)) {
+        let is_dead = self.dead_words.checked_shr((at / 4) as u32).unwrap_or(0) & 1 != 0;
+        if let Some(bytes) = at.checked_add(4).and_then(|end| self.eeprom.get_mut(at..end))
+            && !is_dead
+        {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
     }

@@ -21,6 +21,7 @@ pub(super) enum Follow {
     NoiseEnds(Pin),
     Unstick,
     ReleaseNrst,
+    EepromWorks,
     McuSupplyBack,
 }
 
@@ -131,6 +132,16 @@ impl Bench<'_> {
                 later(lasting, Follow::ReleaseNrst);
                 self.pull_nrst(at, events)
             }
+            Act::EepromFails { from_word, to_word, lasting } => {
+                if let Some(lasting) = lasting {
+                    later(lasting, Follow::EepromWorks);
+                }
+                let words = (u128::MAX >> (127 - to_word)) & (u128::MAX << from_word);
+                self.dut.inject(at, Injection::DeadWords(words)) == Injected::Done
+            }
+            Act::HangFirmware => {
+                self.mcu != Mcu::Off && self.dut.inject(at, Injection::Hang) == Injected::Done
+            }
             Act::FlipRamBit { byte, bit } => {
                 self.mcu != Mcu::Off
                     && self.dut.inject(at, Injection::FlipRamBit { byte, bit }) == Injected::Done
@@ -230,6 +241,10 @@ impl Bench<'_> {
             }
             Follow::NoiseEnds(pin) => {
                 self.plant.end_noise(pin);
+                false
+            }
+            Follow::EepromWorks => {
+                self.dut.inject(at, Injection::DeadWords(0));
                 false
             }
             Follow::McuSupplyBack => {

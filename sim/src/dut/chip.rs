@@ -515,6 +515,14 @@ impl<R: Runner> Dut for ChipDut<R> {
                     Injected::Impossible
                 }
             }
+            Injection::DeadWords(words) => {
+                self.chip.set_dead_words(words);
+                Injected::Done
+            }
+            Injection::Hang => {
+                self.chip.hang();
+                Injected::Done
+            }
             Injection::ResetAfter { instructions, cause, ram } => {
                 let at = self.chip.usage().instructions.saturating_add(instructions.into());
                 self.armed_reset = Some(ArmedReset { at, cause, ram });

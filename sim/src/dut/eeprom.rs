@@ -26,6 +26,8 @@ pub struct Eeprom {
     operation_time: Nanos,
     /// The writes since the last [`Eeprom::complete`], in order.
     pending: Vec<Operation>,
+    /// The words that keep what they hold, whatever is written: bit n is word n.
+    dead_words: u128,
 }
 
 impl journal::Eeprom for Eeprom {
@@ -34,10 +36,12 @@ impl journal::Eeprom for Eeprom {
     }
 
     fn write(&mut self, index: usize, value: u32) -> Result<(), WriteError> {
-        let old = std::mem::replace(&mut self.words[index], value);
+        let old = self.words[index];
         let operations = if old != 0 && value != 0 { 2 } else { 1 };
         let duration = self.operation_time.saturating_mul(operations);
-        self.pending.push(Operation { index, old, new: value, duration });
+        let new = if self.dead_words >> index & 1 != 0 { old } else { value };
+        self.words[index] = new;
+        self.pending.push(Operation { index, old, new, duration });
         Ok(())
     }
 }
@@ -46,7 +50,7 @@ impl Eeprom {
     /// An EEPROM with contents; `operation_time` is one erase or one write of a word.
     pub fn new(contents: StartEeprom, operation_time: Nanos) -> Self {
         let words = [0; WORDS];
-        let mut eeprom = Self { words, operation_time, pending: Vec::new() };
+        let mut eeprom = Self { words, operation_time, pending: Vec::new(), dead_words: 0 };
         match contents {
             StartEeprom::Blank | StartEeprom::Record(Record::Undefined) => {}
             StartEeprom::Record(record) => {
@@ -69,6 +73,11 @@ impl Eeprom {
     /// Changes the time of one erase or one write of a word, for writes to come.
     pub fn set_operation_time(&mut self, operation_time: Nanos) {
         self.operation_time = operation_time;
+    }
+
+    /// From now on these words keep what they hold, whatever is written; no error tells of it.
+    pub fn set_dead_words(&mut self, words: u128) {
+        self.dead_words = words;
     }
 
     /// The queue of the original firmware: 16 entries of {sequence, state}, the oldest overwritten.
@@ -135,10 +144,23 @@ impl Eeprom {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use firmware::journal::{Eeprom as _, Journal};
+    use firmware::journal::{Eeprom as _, Journal, Stored};
 
     fn blank() -> Eeprom {
         Eeprom::new(StartEeprom::Blank, Nanos(3_280_000))
+    }
+
+    #[test]
+    fn a_dead_word_keeps_what_it_holds_and_the_journal_passes_its_slot_over() {
+        let mut eeprom = blank();
+        eeprom.set_dead_words(0b1111 << 34);
+        let mut journal = Journal::open(&mut eeprom);
+        assert_eq!(journal.store(&mut eeprom, Record::OffPowered), Stored::Written);
+        assert_eq!(eeprom.words()[34..38], [0; 4]);
+        assert_eq!(Journal::open(&mut eeprom).stored(), Some(Record::OffPowered));
+        eeprom.set_dead_words(u128::MAX);
+        assert_eq!(journal.store(&mut eeprom, Record::OnPowered), Stored::Failed);
+        assert_eq!(Journal::open(&mut eeprom).stored(), Some(Record::OffPowered));
     }
 
     #[test]

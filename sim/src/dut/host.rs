@@ -233,7 +233,13 @@ impl Dut for Host {
 
     fn inject(&mut self, _: Nanos, fault: Injection) -> Injected {
         match fault {
-            Injection::FlipRamBit { .. } | Injection::ResetAfter { .. } => Injected::Impossible,
+            Injection::DeadWords(words) => {
+                self.eeprom.set_dead_words(words);
+                Injected::Done
+            }
+            Injection::FlipRamBit { .. } | Injection::Hang | Injection::ResetAfter { .. } => {
+                Injected::Impossible
+            }
         }
     }
 

@@ -71,6 +71,10 @@ pub enum Injection {
         /// The bit, 0 ..= 7.
         bit: u8,
     },
+    /// The words of its EEPROM that keep what they hold, whatever is written: bit n is word n.
+    DeadWords(u128),
+    /// Its program hangs where it is.
+    Hang,
     /// It is reset after so many more instructions.
     ResetAfter {
         /// How many, from 1.

@@ -49,6 +49,11 @@ pub fn act(act: &Act) -> String {
             format!("{} stuck {level}{lasting}", pin.name())
         }
         Act::Nrst { lasting } => format!("nrst low for {}", lasting.exact()),
+        Act::EepromFails { from_word, to_word, lasting } => {
+            let lasting = lasting.map_or(String::new(), |time| format!(" for {}", time.exact()));
+            format!("EEPROM words {from_word} to {to_word} fail{lasting}")
+        }
+        Act::HangFirmware => "the firmware hangs".into(),
         Act::FlipRamBit { byte, bit } => format!("flip bit {bit} of RAM byte {byte:#05x}"),
         Act::McuReset { cause, ram, after_instructions } => {
             let cause = match cause {

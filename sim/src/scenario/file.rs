@@ -211,6 +211,8 @@ pub(super) enum ActWord {
     Restart,
     /// `shutdown -c` on the Pi, before its shutdown begins.
     CancelShutdown,
+    /// The firmware hangs where it is; chip level only.
+    HangFirmware,
 }
 
 /// What is done, with values.
@@ -283,6 +285,18 @@ pub(super) enum ActWith {
         /// How long.
         #[serde(rename = "for")]
         lasting: Nanos,
+    },
+    /// Words of the microcontroller's EEPROM keep what they hold, whatever is written; these and no others.
+    EepromFails {
+        /// The first word.
+        #[schemars(range(max = 127))]
+        from_word: u8,
+        /// The last word.
+        #[schemars(range(max = 127))]
+        to_word: u8,
+        /// How long; for good unless given.
+        #[serde(rename = "for")]
+        lasting: Option<Nanos>,
     },
     /// One bit of the microcontroller's RAM turns over; chip level only.
     FlipRamBit {

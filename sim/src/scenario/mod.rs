@@ -270,6 +270,17 @@ pub enum Act {
         /// How long.
         lasting: Nanos,
     },
+    /// Words of the microcontroller's EEPROM keep what they hold, whatever is written; these and no others.
+    EepromFails {
+        /// The first word.
+        from_word: u8,
+        /// The last word, 127 at most.
+        to_word: u8,
+        /// How long; `None` is for good.
+        lasting: Option<Nanos>,
+    },
+    /// The firmware hangs where it is.
+    HangFirmware,
     /// One bit of the microcontroller's RAM turns over.
     FlipRamBit {
         /// The byte, from the start of the RAM.
@@ -303,7 +314,9 @@ impl Act {
     /// Whether it needs a device that executes instructions, has RAM, has registers.
     pub const fn is_for_the_chip_only(&self) -> bool {
         match self {
-            Self::FlipRamBit { .. } | Self::McuReset { after_instructions: Some(_), .. } => true,
+            Self::HangFirmware
+            | Self::FlipRamBit { .. }
+            | Self::McuReset { after_instructions: Some(_), .. } => true,
             Self::Unplug
             | Self::Plug
             | Self::StripOff
@@ -324,6 +337,7 @@ impl Act {
             | Self::Noise { .. }
             | Self::Stuck { .. }
             | Self::Nrst { .. }
+            | Self::EepromFails { .. }
             | Self::McuReset { after_instructions: None, .. }
             | Self::CutDuringWrite { .. }
             | Self::Drift(_) => false,

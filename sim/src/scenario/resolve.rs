@@ -354,6 +354,17 @@ impl Resolver<'_> {
                 self.takes_time(lasting, &format!("{pointer}/nrst/for"));
                 Act::Nrst { lasting }
             }
+            ActWith::EepromFails { from_word, to_word, lasting } => {
+                if to_word < from_word {
+                    let message = format!("no word from {from_word} to {to_word}");
+                    let label = format!("expected at least {from_word}");
+                    self.report(&format!("{pointer}/eeprom_fails/to_word"), message, label);
+                }
+                if let Some(lasting) = lasting {
+                    self.takes_time(lasting, &format!("{pointer}/eeprom_fails/for"));
+                }
+                Act::EepromFails { from_word, to_word, lasting }
+            }
             ActWith::FlipRamBit { byte, bit } => Act::FlipRamBit { byte, bit },
             ActWith::Reset { cause, ram, after_instructions } => {
                 Act::McuReset { cause, ram, after_instructions }
@@ -465,6 +476,8 @@ impl Resolver<'_> {
                 | Act::ShutdownTakes(_)
                 | Act::Stuck { .. }
                 | Act::Nrst { .. }
+                | Act::EepromFails { .. }
+                | Act::HangFirmware
                 | Act::FlipRamBit { .. }
                 | Act::McuReset { .. }
                 | Act::CutDuringWrite { .. }
@@ -547,6 +560,7 @@ const fn plain(word: ActWord) -> Act {
         ActWord::Hang => Act::Hang,
         ActWord::Restart => Act::Restart,
         ActWord::CancelShutdown => Act::CancelShutdown,
+        ActWord::HangFirmware => Act::HangFirmware,
     }
 }
 

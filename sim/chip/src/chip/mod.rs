@@ -79,6 +79,8 @@ pub struct Chip {
     /// VDD in millivolts.
     supply: u32,
     lockup_told: bool,
+    /// Whether the program hangs.
+    hung: bool,
     /// The core waits for the NVM.
     stalled: bool,
 }
@@ -105,6 +107,7 @@ impl Chip {
             power_on_until: Time(0),
             supply: 3_300,
             lockup_told: false,
+            hung: false,
             stalled: false,
         };
         chip.lose_ram();
@@ -333,6 +336,17 @@ impl Chip {
         }
     }
 
+    /// Words of EEPROM that keep what they hold, whatever is written: bit n is word n. Nothing tells the
+    /// program but reading them.
+    pub fn set_dead_words(&mut self, words: u128) {
+        self.system.nvm.dead_words = words;
+    }
+
+    /// The program hangs where it is, as in a loop that does nothing, until a reset.
+    pub fn hang(&mut self) {
+        self.hung = true;
+    }
+
     /// Fills the RAM with a fixed pattern without meaning, as without supply.
     pub fn lose_ram(&mut self) {
         let mut state: u32 = 0x9E37_79B9;
@@ -426,6 +440,7 @@ impl Chip {
         self.pending = None;
         self.ahead = (now, Spent::Off);
         self.lockup_told = false;
+        self.hung = false;
         self.stalled = false;
         self.memory.at_zero = AtZero::Flash;
         self.core.set_nvm(Nvm::Ready);

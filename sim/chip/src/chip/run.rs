@@ -108,6 +108,11 @@ impl Chip {
         if before != Spent::Run {
             self.reach(until, before);
         }
+        if self.hung {
+            self.core.idle_until(next);
+            self.reach(until, Spent::Run);
+            return Then::GoOn;
+        }
         let instructions = self.core.instructions();
         let exit = self.core.run(&mut self.memory, &mut self.system, next);
         self.stalled = exit == Exit::Stalled;

@@ -45,6 +45,17 @@ fn a_write_stalls_the_code_in_flash() {
 }
 
 #[test]
+fn a_dead_word_takes_its_time_and_keeps_what_it_holds() {
+    let mut program = unlocked();
+    program.write(EEPROM + 4, 5).write(EEPROM + 8, 6).halt();
+    let mut chip = chip(&program);
+    chip.set_dead_words(1 << 1);
+    events(&mut chip, Time(20_000_000));
+    assert_eq!((word(&chip, EEPROM + 4), word(&chip, EEPROM + 8)), (Some(0), Some(6)));
+    assert_eq!(chip.usage().nvm_operations, 2);
+}
+
+#[test]
 fn writing_in_the_lowest_voltage_range_is_doubtful() {
     for range in 1..=3 {
         let mut program = unlocked();

@@ -151,6 +151,22 @@ fn feeding_keeps_the_watchdog_off() {
 }
 
 #[test]
+fn a_program_that_hangs_feeds_nothing_until_the_watchdog_bites() {
+    let mut program = program();
+    program.write(IWDG, 0xCCCC);
+    let again = program.here();
+    program.write(IWDG, 0xAAAA).jump(again);
+    let mut chip = chip(&program);
+    events(&mut chip, Time(100_000_000));
+    chip.hang();
+    let told = events(&mut chip, Time(2_000_000_000));
+    let timeout = nanos(4096 * 4, 37_000);
+    assert_eq!(told.len(), 2, "once: then it feeds again: {told:?}");
+    assert_eq!(told[0].1, Stopped::Reset(ResetCause::Watchdog));
+    assert!(told[0].0.since(Time(100_000_000)).abs_diff(timeout) < 1_000_000, "{told:?}");
+}
+
+#[test]
 fn the_window_watchdog_bites() {
     let mut program = program();
     program.write(RCC + 0x38, 1 << 11).write(0x4000_2C00, 0xFF).halt();
