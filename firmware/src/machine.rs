@@ -22,7 +22,7 @@ use crate::signals::{
     Wake, WakeReason,
 };
 use crate::state::{Powered, State};
-use crate::supply::Track;
+use crate::supply::{SupplyTrack, Track};
 use crate::time::{Instant, Millis};
 
 /// Why the chip starts, as far as its reset flags tell.
@@ -30,7 +30,9 @@ use crate::time::{Instant, Millis};
 pub enum Cause {
     /// Its supply came or dipped: power-on and brown-out raise the same flag.
     Power,
-    /// Anything else: the watchdog, the reset pin, a fault.
+    /// The reset pin, which may have been held for long: what floated meanwhile may have cut the Pi.
+    Pin,
+    /// Anything else: the watchdog, a fault. It is over in an instant.
     Other,
 }
 
@@ -54,20 +56,34 @@ pub struct Machine {
     entered: Instant,
     record: Record,
     stored: Option<Record>,
-    supply: Track<Supply>,
+    supply: SupplyTrack,
     caps: Track<Caps>,
     button: ButtonFilter,
     request: RequestFilter,
     /// The Pi; of the past unless the state feeds it.
     pi: Powered,
     backoff: Millis,
+    /// Outages since the supply last carried the Pi for long enough, that one's end included. A power-on
+    /// ends one.
+    outages: u8,
     /// The earliest start that nobody pressed for.
     start_at: Instant,
     /// When a press was answered by blinking.
     answered: Option<Instant>,
     /// What the LED shows since the last step.
     shown: StatusLed,
+    /// When a record was last asked to be stored.
+    store_at: Instant,
 }
+
+/// A record that no cell took is tried again after this long: cells that fail must not keep the chip busy.
+const STORE_AGAIN: Millis = Millis(60_000);
+
+/// After three starts in a row that each soon ended in an outage the next one waits; after fewer, if their
+/// capacitors were not charged.
+const OUTAGES_BORNE: u8 = 3;
+/// More are not counted: the longest wait is reached, and nothing is shifted out of it.
+const OUTAGES_COUNTED: u8 = 9;
 
 /// Transitions that one step may chain. Deadlines of a new state lie ahead, so it takes times of zero
 /// in the configuration to need more than two.
@@ -82,56 +98,61 @@ impl Machine {
     ///
     /// The levels tell whether the chip alone was reset: `caps_charged` is high only while the LTC4041 is
     /// enabled and has its supply, so somebody is being fed. Its flags do not: a brown-out raises the same
-    /// one as a power-on.
+    /// one as a power-on. Anything else is no power-on: then who is not fed now may have been fed a moment
+    /// ago.
     #[must_use]
     pub fn start(
         config: &Config,
+        cause: Cause,
         now: Instant,
         inputs: Inputs,
         record: Record,
         stored: Option<Record>,
     ) -> Self {
-        let (state, record) = match (inputs.supply, inputs.caps) {
-            (Supply::Good, Caps::Charged) => match record {
+        // Whoever was fed is cut now; the rail must fall before it starts again.
+        let gap = State::Gap { until: now.after(config.repower_gap) };
+        let (state, record) = match (inputs.supply, inputs.caps, cause) {
+            (Supply::Good, Caps::Charged, Cause::Power | Cause::Pin | Cause::Other) => match record
+            {
                 Record::OnPowered => (State::On { close_at: now }, record),
                 Record::Undefined
                 | Record::OffPowered
                 | Record::AppShutdownPowered
                 | Record::AppShutdownUnpowered
                 | Record::OnUnpowered
-                | Record::OffUnpowered => {
-                    // It must not be fed; once cut, its rail must fall before it starts again.
-                    (State::Gap { until: now.after(config.repower_gap) }, record)
-                }
+                | Record::OffUnpowered => (gap, record),
             },
+            (Supply::Lost, Caps::Charged | Caps::Unknown, Cause::Pin | Cause::Other)
+            | (Supply::Good, Caps::Unknown, Cause::Pin | Cause::Other) => (gap, record),
             // Without supply the chip dies too, so a power-on is a reconnection of the supply.
-            (Supply::Lost, Caps::Charged | Caps::Unknown) | (Supply::Good, Caps::Unknown) => {
-                match record {
-                    Record::AppShutdownPowered | Record::AppShutdownUnpowered => {
-                        (State::Off, Record::OnUnpowered)
-                    }
-                    Record::Undefined
-                    | Record::OnPowered
-                    | Record::OffPowered
-                    | Record::OnUnpowered
-                    | Record::OffUnpowered => (State::Off, record),
+            (Supply::Lost, Caps::Charged | Caps::Unknown, Cause::Power)
+            | (Supply::Good, Caps::Unknown, Cause::Power) => match record {
+                Record::AppShutdownPowered | Record::AppShutdownUnpowered => {
+                    (State::Off, Record::OnUnpowered)
                 }
-            }
+                Record::Undefined
+                | Record::OnPowered
+                | Record::OffPowered
+                | Record::OnUnpowered
+                | Record::OffUnpowered => (State::Off, record),
+            },
         };
         Self {
             state,
             entered: now,
             record,
             stored,
-            supply: Track::new(now, inputs.supply),
+            supply: SupplyTrack::new(now, inputs.supply),
             caps: Track::new(now, inputs.caps),
             button: ButtonFilter::new(now, inputs.button),
-            request: RequestFilter::new(config, now, inputs.pi_request),
+            request: RequestFilter::new(now, now, inputs.pi_request),
             pi: Powered { since: now, caps: Caps::Unknown },
             backoff: config.load_test_backoff_min,
+            outages: 1,
             start_at: now,
             answered: None,
             shown: StatusLed::Dark,
+            store_at: now,
         }
     }
 
@@ -140,13 +161,33 @@ impl Machine {
     ///
     /// False if what the machine knows is worth nothing: its chip's own supply failed while it was without
     /// the board's. Then the capacitors ran empty, and the Pi went with them; start anew.
+    ///
+    /// The reset pin, held for long, cuts the Pi and feeds it again: it may boot now. So it gets its boot
+    /// allowance anew (R9), and what it says is not believed until it can have booted. If it lives, that
+    /// costs time alone; on the capacitors it would cost them, so there all goes on as it was.
     #[must_use]
-    pub fn resume(&mut self, cause: Cause, stored: Option<Record>) -> bool {
+    pub fn resume(
+        &mut self,
+        config: &Config,
+        cause: Cause,
+        now: Instant,
+        stored: Option<Record>,
+    ) -> bool {
         self.stored = stored;
         match (cause, self.supply.level()) {
-            (Cause::Other, Supply::Good | Supply::Lost) | (Cause::Power, Supply::Good) => true,
-            (Cause::Power, Supply::Lost) => false,
+            (Cause::Power, Supply::Lost) => return false,
+            (Cause::Pin, Supply::Good) => {
+                self.pi.since = now;
+                if let State::Shutdown { cut_at } = &mut self.state {
+                    *cut_at = now.after(config.boot_allowance).after(config.shutdown_timeout);
+                    self.request.boots(config, now);
+                }
+            }
+            (Cause::Pin, Supply::Lost)
+            | (Cause::Power, Supply::Good)
+            | (Cause::Other, Supply::Good | Supply::Lost) => {}
         }
+        true
     }
 
     /// What the board is doing.
@@ -168,28 +209,28 @@ impl Machine {
         self.forgive(config, now);
         // At a loss `caps_charged` goes with the supply: what it was until now still counts.
         self.note_caps(config, now);
-        self.supply.update(now, inputs.supply);
+        self.supply.update(now, inputs.supply, config.debounce);
         self.caps.update(now, inputs.caps);
         // A late step may owe two events of one input: a press and its hold, a pulse and its request.
         for _ in 0..2 {
             match self.button.update(config, now, inputs.button) {
-                Some(ButtonEvent::Press) => self.press(config, now, inputs),
-                Some(ButtonEvent::Hold) => self.take(config, now, inputs, Situation::Hold),
+                Some(ButtonEvent::Press) => self.press(config, now),
+                Some(ButtonEvent::Hold) => self.take(config, now, Situation::Hold),
                 None => break,
             }
         }
         for _ in 0..2 {
             match self.request.update(config, now, inputs.pi_request) {
-                Some(RequestEvent::Active) => self.take(config, now, inputs, Situation::PiDown),
-                Some(RequestEvent::Request) => self.take(config, now, inputs, Situation::Request),
+                Some(RequestEvent::Active) => self.take(config, now, Situation::PiDown),
+                Some(RequestEvent::Request) => self.take(config, now, Situation::Request),
                 None => break,
             }
         }
         for _ in 0..CHAIN {
             let before = self.state;
-            self.take(config, now, inputs, Situation::Supply);
+            self.take(config, now, Situation::Supply);
             if self.state.deadline().is_some_and(|deadline| now >= deadline) {
-                self.take(config, now, inputs, Situation::Deadline);
+                self.take(config, now, Situation::Deadline);
             }
             if self.state == before {
                 break;
@@ -199,20 +240,21 @@ impl Machine {
         let look = self.look(now, inputs.journal);
         self.shown = look.led;
         Outputs {
-            store: self.unstored(),
+            store: self.unstored(now, inputs.journal),
             levels: self.levels(now, look.led),
-            wake: self.wake(config, now, look.until),
+            wake: self.wake(config, now, look.until, inputs.journal),
         }
     }
 
-    fn press(&mut self, config: &Config, now: Instant, inputs: Inputs) {
+    fn press(&mut self, config: &Config, now: Instant) {
         let without = self.led(now).led;
         if !self.state.feeds() {
             self.button.disarm_hold();
         }
-        self.take(config, now, inputs, Situation::Press);
-        if self.record.intent() == Intent::On {
-            // The user need not wait for the interval between starts.
+        // The user may insist, and need not wait for the interval between starts.
+        self.outages = 1;
+        self.take(config, now, Situation::Press);
+        if self.is_wanted() {
             self.start_at = now;
         }
         // A press that shows on the LED by itself needs no further answer (R17).
@@ -222,7 +264,7 @@ impl Machine {
         }
     }
 
-    fn take(&mut self, config: &Config, now: Instant, inputs: Inputs, situation: Situation) {
+    fn take(&mut self, config: &Config, now: Instant, situation: Situation) {
         let next = transition(&self.state, situation, &self.circumstances(config, now));
         self.record = next.record;
         self.pi = next.pi;
@@ -231,13 +273,21 @@ impl Machine {
             match next.state {
                 State::LoadTest { .. } => {
                     self.start_at = now.after(config.start_interval);
-                    self.request.start(config, now, inputs.pi_request);
+                    self.request.boots(config, now);
                 }
                 State::Backoff { .. } => {
                     let doubled = self.backoff.0.saturating_mul(2);
                     self.backoff = Millis(doubled.min(config.load_test_backoff_max.0));
                     // The back-off alone spaces the attempts of a load test.
                     self.start_at = now;
+                }
+                State::Notice { .. } | State::Shutdown { .. } if situation == Situation::Supply => {
+                    // On capacitors that this start could not even charge it counts twice.
+                    let more = match self.pi.caps {
+                        Caps::Unknown => 2,
+                        Caps::Charged => 1,
+                    };
+                    self.outages = self.outages.saturating_add(more).min(OUTAGES_COUNTED);
                 }
                 State::Off
                 | State::Gap { .. }
@@ -255,7 +305,7 @@ impl Machine {
         Circumstances {
             config,
             now,
-            supply: self.supply.view(now, self.bridge(config), config.supply_settle),
+            supply: self.supply.view(now, self.bridge(config), self.settle(config)),
             supply_since: self.supply.since(),
             record: self.record,
             pi: self.pi,
@@ -286,6 +336,26 @@ impl Machine {
         }
     }
 
+    /// How long the supply must be good before a start (R7). After some that it did not carry, longer and
+    /// longer: each takes from the capacitors what the next one may need.
+    fn settle(&self, config: &Config) -> Millis {
+        if self.is_wary() {
+            let wait = config.load_test_backoff_min.0 << self.outages >> 1;
+            Millis(wait.min(config.load_test_backoff_max.0))
+        } else {
+            config.supply_settle
+        }
+    }
+
+    /// Whether a start waits although the supply has settled.
+    const fn is_wary(&self) -> bool {
+        self.outages > OUTAGES_BORNE
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.record.intent() == Intent::On
+    }
+
     fn note_caps(&mut self, config: &Config, now: Instant) {
         // A spike is no charge.
         let steady = self.caps.has_been(config.debounce, now);
@@ -302,14 +372,17 @@ impl Machine {
                 && now.has_been(config.load_test_forgive, carried_since)
             {
                 self.backoff = config.load_test_backoff_min;
+                self.outages = 0;
             }
         }
     }
 
-    fn unstored(&mut self) -> Option<Record> {
-        if self.record == Record::Undefined || self.stored == Some(self.record) {
+    fn unstored(&mut self, now: Instant, journal: JournalHealth) -> Option<Record> {
+        let again = journal == JournalHealth::Failed && now.has_been(STORE_AGAIN, self.store_at);
+        if self.record == Record::Undefined || (self.stored == Some(self.record) && !again) {
             return None;
         }
+        self.store_at = now;
         self.stored = Some(self.record);
         self.stored
     }
@@ -336,15 +409,19 @@ impl Machine {
 
     /// The LED without answers and alarms.
     fn led(&self, now: Instant) -> Look {
-        match self.state {
-            State::Off | State::Gap { .. } | State::Notice { .. } => Look::steady(StatusLed::Dark),
+        let pattern = match self.state {
+            State::Off if self.is_wary() && self.is_wanted() => &BACKING_OFF,
+            State::Off | State::Gap { .. } | State::Notice { .. } => {
+                return Look::steady(StatusLed::Dark);
+            }
             State::LoadTest { .. }
             | State::Starting { .. }
             | State::On { .. }
-            | State::Bridging { .. } => Look::steady(StatusLed::Lit),
-            State::Shutdown { .. } => SHUTTING_DOWN.look(now, self.entered),
-            State::Backoff { .. } => BACKING_OFF.look(now, self.entered),
-        }
+            | State::Bridging { .. } => return Look::steady(StatusLed::Lit),
+            State::Shutdown { .. } => &SHUTTING_DOWN,
+            State::Backoff { .. } => &BACKING_OFF,
+        };
+        pattern.look(now, self.entered)
     }
 
     /// The LED. An answer or an alarm inverts it.
@@ -360,17 +437,23 @@ impl Machine {
     }
 
     /// The earliest of everything that is still to come.
-    fn wake(&self, config: &Config, now: Instant, led: Option<Instant>) -> Option<Wake> {
+    fn wake(
+        &self,
+        config: &Config,
+        now: Instant,
+        led: Option<Instant>,
+        journal: JournalHealth,
+    ) -> Option<Wake> {
         let mut next = None;
         let mut due = |at, reason| earliest(&mut next, now, at, reason);
         due(self.state.deadline(), WakeReason::Deadline);
-        let supply = self.supply.changes_at(self.bridge(config), config.supply_settle);
+        let supply = self.supply.changes_at(self.bridge(config), self.settle(config));
         due(Some(supply), WakeReason::Supply);
         // What a state waits for besides its deadline.
         match self.state {
             State::On { close_at } => due(Some(close_at), WakeReason::LoadSwitch),
             State::LoadTest { .. } => due(Some(now.after(LOAD_TEST_SAMPLE)), WakeReason::LoadTest),
-            State::Off if self.record.intent() == Intent::On => {
+            State::Off if self.is_wanted() => {
                 due(Some(self.start_at), WakeReason::StartInterval);
             }
             State::Off
@@ -386,6 +469,9 @@ impl Machine {
             due(self.request.wake(config), WakeReason::PiRequest);
         }
         due(led, WakeReason::Led);
+        if journal == JournalHealth::Failed {
+            due(Some(self.store_at.after(STORE_AGAIN)), WakeReason::Journal);
+        }
         next
     }
 
@@ -401,6 +487,7 @@ impl Machine {
         self.entered = self.entered.set_back(interval);
         self.start_at = self.start_at.set_back(interval);
         self.answered = self.answered.map(|at| at.set_back(interval));
+        self.store_at = self.store_at.set_back(interval);
     }
 }
 

@@ -43,22 +43,14 @@ pub(crate) struct RequestFilter {
 }
 
 impl RequestFilter {
-    /// The Pi was powered on at `now`.
-    pub(crate) const fn new(config: &Config, now: Instant, level: PiRequest) -> Self {
-        Self {
-            line: Track::new(now, level),
-            steady: Steady::Unknown,
-            armed_at: now.after(config.request_arm),
-            previous: None,
-        }
+    /// Listens from `armed_at` on. A Pi that was up before the firmware is heard at once.
+    pub(crate) const fn new(now: Instant, armed_at: Instant, level: PiRequest) -> Self {
+        Self { line: Track::new(now, level), steady: Steady::Unknown, armed_at, previous: None }
     }
 
-    /// The Pi is powered on again at `now`.
-    pub(crate) const fn start(&mut self, config: &Config, now: Instant, level: PiRequest) {
-        self.line.begin(now, level);
-        self.steady = Steady::Unknown;
-        self.armed_at = now.after(config.request_arm);
-        self.previous = None;
+    /// The Pi boots, perhaps, from `now` on.
+    pub(crate) fn boots(&mut self, config: &Config, now: Instant) {
+        *self = Self::new(now, now.after(config.request_arm), self.line.level());
     }
 
     pub(crate) fn update(
@@ -149,7 +141,8 @@ mod tests {
 
     /// Runs the filter at every millisecond; `changes` are the instants at which the line toggles.
     fn events(start: PiRequest, changes: &[u32], end: u32) -> Vec<(u32, RequestEvent)> {
-        let mut filter = RequestFilter::new(&Config::DEFAULT, Instant::ZERO, start);
+        let mut filter = RequestFilter::new(Instant::ZERO, Instant::ZERO, start);
+        filter.boots(&Config::DEFAULT, Instant::ZERO);
         let mut level = start;
         let mut seen = Vec::new();
         for ms in 0..=end {
@@ -209,7 +202,7 @@ mod tests {
     fn a_clock_that_is_set_back_takes_the_last_activation_along() {
         let config = Config::DEFAULT;
         let at = |ms| Instant::from_millis(Instant::LATE.as_millis() + ms - 100_000);
-        let mut filter = RequestFilter::new(&config, at(0), PiRequest::Inactive);
+        let mut filter = RequestFilter::new(at(0), at(0), PiRequest::Inactive);
         let mut seen = Vec::new();
         // A pulse, and another one long after: two calls, not the poweroff pattern.
         for (ms, level) in [

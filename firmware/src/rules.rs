@@ -59,7 +59,7 @@ pub struct Circumstances<'a> {
     pub now: Instant,
     /// The supply.
     pub supply: View,
-    /// Since when it has been good or lost.
+    /// Since when it has been good, if it is.
     pub supply_since: Instant,
     /// What is to be remembered.
     pub record: Record,
@@ -210,7 +210,13 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
             // Its return does not end the shutdown: the Pi was told (R6).
             Situation::Supply => match fed_again(given) {
                 same if same == pi => noted,
-                again => Next { pi: again, state: shutdown(given, again), ..noted },
+                // Once: a supply that comes and goes would else put the cut off until the capacitors
+                // are empty, and feed a halted Pi from them.
+                again => Next {
+                    state: shutdown(given, again),
+                    pi: Powered { caps: Caps::Charged, ..again },
+                    ..noted
+                },
             },
             Situation::Deadline => cut(record),
         },

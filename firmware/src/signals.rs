@@ -220,6 +220,8 @@ pub enum WakeReason {
     LoadTest,
     /// The LED changes.
     Led,
+    /// A record that could not be stored is tried again.
+    Journal,
 }
 
 /// The next wake-up.

@@ -17,14 +17,8 @@ impl<Level: Copy + PartialEq> Track<Level> {
 
     pub(crate) fn update(&mut self, now: Instant, level: Level) {
         if self.level != level {
-            self.begin(now, level);
+            *self = Self::new(now, level);
         }
-    }
-
-    /// Whatever was before counts no more.
-    pub(crate) const fn begin(&mut self, now: Instant, level: Level) {
-        self.level = level;
-        self.since = now;
     }
 
     pub(crate) const fn level(&self) -> Level {
@@ -60,21 +54,56 @@ pub enum View {
     Settled,
 }
 
-impl Track<Supply> {
+/// The supply over time. A return that lasts no longer than noise does not end a loss: a supply that
+/// collapses under its load comes back for a moment whenever it is relieved, and each of its losses alone
+/// would be bridged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SupplyTrack {
+    line: Track<Supply>,
+    /// When the loss began, if it is lost.
+    lost_at: Instant,
+}
+
+impl SupplyTrack {
+    pub(crate) const fn new(now: Instant, level: Supply) -> Self {
+        Self { line: Track::new(now, level), lost_at: now }
+    }
+
+    pub(crate) fn update(&mut self, now: Instant, level: Supply, noise: Millis) {
+        if self.line.level() == Supply::Good && self.line.has_been(noise, now) {
+            self.lost_at = now;
+        }
+        self.line.update(now, level);
+    }
+
+    pub(crate) const fn level(&self) -> Supply {
+        self.line.level()
+    }
+
+    /// Since when it has been good, if it is.
+    pub(crate) const fn since(&self) -> Instant {
+        self.line.since()
+    }
+
     pub(crate) const fn view(&self, now: Instant, bridge: Millis, settle: Millis) -> View {
-        match self.level {
-            Supply::Lost if self.has_been(bridge, now) => View::Gone,
+        match self.line.level() {
+            Supply::Lost if now.has_been(bridge, self.lost_at) => View::Gone,
             Supply::Lost => View::Lost,
-            Supply::Good if self.has_been(settle, now) => View::Settled,
+            Supply::Good if self.line.has_been(settle, now) => View::Settled,
             Supply::Good => View::Good,
         }
     }
 
     /// When the view changes by itself.
     pub(crate) const fn changes_at(&self, bridge: Millis, settle: Millis) -> Instant {
-        match self.level {
-            Supply::Lost => self.since.after(bridge),
-            Supply::Good => self.since.after(settle),
+        match self.line.level() {
+            Supply::Lost => self.lost_at.after(bridge),
+            Supply::Good => self.line.since().after(settle),
         }
+    }
+
+    pub(crate) const fn set_back(&mut self, interval: Millis) {
+        self.line.set_back(interval);
+        self.lost_at = self.lost_at.set_back(interval);
     }
 }

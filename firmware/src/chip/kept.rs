@@ -128,11 +128,17 @@ impl Kept {
     }
 
     /// Lets the machine that survived go on, if one did and is worth it; see [`Machine::resume`].
-    pub(super) fn resume(&mut self, cause: Cause, stored: Option<Record>) -> bool {
+    pub(super) fn resume(
+        &mut self,
+        config: &Config,
+        cause: Cause,
+        now: Instant,
+        stored: Option<Record>,
+    ) -> bool {
         if !self.survived {
             return false;
         }
-        let goes_on = self.copy().machine.resume(cause, stored);
+        let goes_on = self.copy().machine.resume(config, cause, now, stored);
         self.seal();
         goes_on
     }

@@ -79,10 +79,10 @@ fn run(chip: &Chip, cause: Cause) -> ! {
     let mut clock = Clock::start(chip, kept.now());
 
     let stored = journal.stored();
-    if !kept.resume(cause, stored) {
-        let now = clock.now();
+    let now = clock.now();
+    if !kept.resume(config, cause, now, stored) {
         let sample = Inputs::sample(pins::levels(chip), config.request_polarity, journal.health());
-        kept.put(now, Machine::start(config, now, sample, journal.record(), stored));
+        kept.put(now, Machine::start(config, cause, now, sample, journal.record(), stored));
     }
 
     loop {

@@ -100,8 +100,8 @@ pub(super) fn restore(chip: &Chip, cause: Cause, kept: Option<KeptPorts>) {
             kept::forget();
             None
         }
-        (Some(kept), Cause::Power | Cause::Other) => Some(kept.ports),
-        (None, Cause::Power | Cause::Other) => None,
+        (Some(kept), Cause::Power | Cause::Pin | Cause::Other) => Some(kept.ports),
+        (None, Cause::Power | Cause::Pin | Cause::Other) => None,
     };
     let ports = if let Some(ports) = believed {
         ports

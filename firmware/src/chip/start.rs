@@ -50,12 +50,22 @@ extern "C" fn Reset() -> ! {
     // SAFETY: the only place; nothing runs beside it.
     let chip = unsafe { &Chip::steal() };
     let flags = chip.rcc.csr().read();
-    let cause = if flags.porrstf().bit_is_set() { Cause::Power } else { Cause::Other };
+    // Whatever resets the chip pulls NRST, so its flag stands beside that of any other cause.
+    let cause = match flags.bits() >> FLAGS {
+        pin if pin == PIN => Cause::Pin,
+        _ if flags.porrstf().bit_is_set() => Cause::Power,
+        _ => Cause::Other,
+    };
     pins::restore(chip, cause, kept::ports());
     watchdog::start(chip);
     chip.rcc.csr().modify(|_, w| w.rmvf().set_bit());
     run(chip, cause)
 }
+
+/// The reset flags begin at this bit of RCC_CSR.
+const FLAGS: u32 = 24;
+/// Of these, PINRSTF.
+const PIN: u32 = 1 << 2;
 
 /// SYSRESETREQ with the key of AIRCR.
 const RESET_REQUEST: u32 = 0x05FA_0004;

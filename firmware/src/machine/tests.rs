@@ -8,6 +8,7 @@ use super::*;
 use crate::signals::{Button, PiRequest};
 
 mod random;
+mod resets;
 
 const CONFIG: Config = Config::DEFAULT;
 
@@ -46,7 +47,7 @@ impl Board {
         let start = Instant::from_millis(now);
         // Nothing is enabled yet, so nothing says that the capacitors are charged.
         let dead = Inputs { caps: Caps::Unknown, ..inputs };
-        let mut machine = Machine::start(&CONFIG, start, dead, record, Some(record));
+        let mut machine = Machine::start(&CONFIG, Cause::Power, start, dead, record, Some(record));
         let outputs = machine.step(&CONFIG, start, inputs);
         Self { now, machine, inputs, outputs, changes: Vec::new() }
     }
@@ -108,11 +109,11 @@ impl Board {
     fn reset(&self, cause: Cause) -> Machine {
         let mut machine = self.machine;
         let stored = Some(machine.record());
-        if machine.resume(cause, stored) {
+        let now = Instant::from_millis(self.now);
+        if machine.resume(&CONFIG, cause, now, stored) {
             return machine;
         }
-        let now = Instant::from_millis(self.now);
-        Machine::start(&CONFIG, now, self.inputs, self.machine.record(), stored)
+        Machine::start(&CONFIG, cause, now, self.inputs, self.machine.record(), stored)
     }
 
     /// The changes but the LED's.
@@ -158,6 +159,20 @@ fn r1_each_outage_below_the_bridging_time_shows_nothing() {
     }
     board.run_until(200_000);
     assert_eq!(board.changes, []);
+}
+
+#[test]
+fn r1_a_return_for_a_moment_does_not_end_a_loss() {
+    for (moment, told) in [(0, 102_100), (1, 102_100), (19, 102_100), (20, 103_622)] {
+        let mut board = Board::running();
+        board.at(100_000, LOST);
+        for n in 1..4 {
+            board.at(100_000 + n * 501 - 1, BACK);
+            board.at(100_000 + n * 501 - 1 + moment, LOST);
+        }
+        board.run_until(110_000);
+        assert!(board.pins().contains(&(told, TOLD)), "{moment}: {:?}", board.pins());
+    }
 }
 
 #[test]
@@ -377,101 +392,101 @@ fn r9_fed_again_after_a_loss_on_empty_capacitors_it_may_boot_anew() {
 }
 
 #[test]
-fn r13_a_reset_with_a_live_pi_changes_no_level() {
-    for at in [100_000, 101_000, 102_050, 110_000, 122_099] {
-        let mut board = Board::running();
-        board.at(100_000, LOST);
-        board.run_until(at);
-        let mut machine = board.reset(Cause::Other);
-        let outputs = machine.step(&CONFIG, Instant::from_millis(at), board.inputs);
-        assert_eq!(outputs.levels, board.outputs.levels, "at {at}");
-        assert_eq!(outputs.wake, board.outputs.wake, "at {at}");
-    }
-}
-
-#[test]
-fn r13_a_record_that_the_reset_tore_is_stored_again() {
-    let mut board = Board::running();
-    board.at(100_000, LOST);
-    board.run_until(102_000);
-    let stored = board.outputs.store;
-    assert_eq!(stored, Some(Record::OnUnpowered));
-    // The write was cut short: the journal still holds what was before.
-    let mut machine = board.machine;
-    assert!(machine.resume(Cause::Other, Some(Record::OnPowered)));
-    let again = machine.step(&CONFIG, Instant::from_millis(102_001), board.inputs);
-    assert_eq!(again.store, stored);
-    // It was complete: nothing is left to do.
-    let mut machine = board.machine;
-    assert!(machine.resume(Cause::Other, stored));
-    assert_eq!(machine.step(&CONFIG, Instant::from_millis(102_001), board.inputs).store, None);
-}
-
-#[test]
-fn r13_without_its_ram_a_pi_that_was_on_with_the_supply_good_is_kept() {
-    let record = Record::OnPowered;
-    let mut machine = Machine::start(&CONFIG, Instant::ZERO, QUIET, record, Some(record));
-    let levels = machine.step(&CONFIG, Instant::ZERO, QUIET).levels;
-    assert_eq!((levels.supply_enable, levels.power_good), (SupplyEnable::On, PowerGood::Released));
-}
-
-#[test]
-fn r14_capacitors_that_are_not_charged_say_that_nobody_was_fed() {
-    let dead = Inputs { caps: Caps::Unknown, ..QUIET };
-    let record = Record::OnPowered;
-    let mut machine = Machine::start(&CONFIG, Instant::ZERO, dead, record, Some(record));
-    for (at, expected) in
-        [(0, SupplyEnable::Off), (1_999, SupplyEnable::Off), (2_000, SupplyEnable::On)]
-    {
-        let outputs = machine.step(&CONFIG, Instant::from_millis(at), dead);
-        assert_eq!(outputs.levels.supply_enable, expected, "at {at}");
-    }
-}
-
-#[test]
-fn r13_a_brown_out_is_survived_unless_the_capacitors_died_with_it() {
-    // The chip's supply dips alone: its machine goes on.
-    let board = Board::running();
-    assert_eq!(board.reset(Cause::Power), board.machine);
-    // The capacitors run empty in an outage, and the chip's RAM lives longer than they: the Pi is dead.
-    let mut board = Board::running();
-    board.at(100_000, LOST);
-    board.run_until(110_000);
-    BACK(&mut board.inputs);
-    board.inputs.caps = Caps::Unknown;
-    assert_eq!(board.reset(Cause::Power).state(), &State::Off);
-}
-
-#[test]
-fn r13_a_told_pi_is_not_taken_for_one_that_is_on() {
-    // Turned round by a second press, so it is wanted on again; its memory is lost in a reset.
-    let mut board = Board::running();
-    board.press(100_000, 100);
-    board.press(102_000, 100);
-    board.run_until(103_000);
-    let record = board.machine.record();
-    assert_eq!(record, Record::OnUnpowered);
-    let now = Instant::from_millis(103_000);
-    let mut machine = Machine::start(&CONFIG, now, board.inputs, record, Some(record));
-    let levels = machine.step(&CONFIG, now, board.inputs).levels;
-    assert_eq!(levels.supply_enable, SupplyEnable::Off);
-}
-
-#[test]
-fn r14_without_supply_nothing_starts() {
-    let lost = Inputs { supply: Supply::Lost, ..QUIET };
-    for record in Record::ALL {
-        let mut board = Board::power_on(record, lost);
-        board.run_until(600_000);
-        assert_eq!(board.outputs.levels.supply_enable, SupplyEnable::Off, "{record:?}");
-    }
-}
-
-#[test]
 fn r17_a_failed_journal_blinks_three_times_every_ten_seconds() {
     let mut board = Board::running();
     board.at(70_000, |inputs| inputs.journal = JournalHealth::Failed);
     board.run_until(100_000);
     let dark = board.changes.iter().filter(|(_, c)| *c == Change::Led(StatusLed::Dark)).count();
     assert_eq!(dark, 9);
+}
+
+#[test]
+fn r12_a_record_that_no_cell_took_is_tried_again_every_minute() {
+    let mut board = Board::running();
+    board.press(100_000, 100);
+    board.at(100_200, |inputs| inputs.journal = JournalHealth::Failed);
+    board.run_until(410_000);
+    let stores: Vec<u32> =
+        board.pins().iter().filter(|(_, c)| matches!(c, Change::Store(_))).map(|c| c.0).collect();
+    assert_eq!(stores.len(), 6, "{stores:?}");
+    assert!(stores.windows(2).all(|pair| (60_000..70_000).contains(&(pair[1] - pair[0]))));
+    board.changes.clear();
+    board.at(410_000, |inputs| inputs.journal = JournalHealth::Working);
+    board.run_until(600_000);
+    assert_eq!(board.pins(), []);
+}
+
+/// A board whose Pi was lost `losses` times, each 20 s after its start, and was cut; the supply is away.
+fn short_lived_starts(losses: u32) -> Board {
+    let mut board = Board::power_on(Record::OnUnpowered, QUIET);
+    for _ in 0..losses {
+        while board.machine.state().name() != "on" {
+            board.run_until(board.now + 1_000);
+        }
+        board.at(board.now + 20_000, LOST);
+        board.run_until(board.now + 100_000);
+        BACK(&mut board.inputs);
+        board.step();
+    }
+    LOST(&mut board.inputs);
+    board.step();
+    board.changes.clear();
+    board
+}
+
+#[test]
+fn r8_a_supply_that_goes_soon_after_each_start_must_stay_longer_before_the_next() {
+    for (losses, wait) in [(1, 2_000), (2, 2_000), (3, 40_000), (4, 80_000), (7, 300_000)] {
+        let mut board = short_lived_starts(losses);
+        let back = board.now + 10_000;
+        board.at(back, BACK);
+        board.run_until(back + 400_000);
+        let starts = board.pins().iter().filter(|(_, c)| *c == ON).count();
+        assert!(board.pins().contains(&(back + wait, ON)), "{losses}: {:?}", board.pins());
+        assert_eq!(starts, 1);
+        // Carried for a minute, it is trusted again.
+        board.at(board.now, LOST);
+        board.changes.clear();
+        let back = board.now + 100_000;
+        board.at(back, BACK);
+        board.run_until(back + 60_000);
+        assert!(board.pins().contains(&(back + 2_000, ON)), "{losses}: {:?}", board.pins());
+    }
+}
+
+#[test]
+fn r8_whoever_waits_for_a_supply_to_stay_blinks_and_may_be_pressed() {
+    let mut board = short_lived_starts(3);
+    let back = board.now + 10_000;
+    board.at(back, BACK);
+    board.changes.clear();
+    board.run_until(back + 10_000);
+    let lit = board.changes.iter().filter(|(_, c)| *c == Change::Led(StatusLed::Lit)).count();
+    assert_eq!(lit, 5, "a blink every 2 s: {:?}", board.changes);
+    board.press(board.now, 100);
+    assert_eq!(board.machine.state().name(), "load_test");
+}
+
+#[test]
+fn r9_the_allowance_is_granted_anew_once_a_shutdown() {
+    let mut board = Board::power_on(Record::OnUnpowered, Inputs { caps: Caps::Unknown, ..QUIET });
+    board.run_until(60_000);
+    board.changes.clear();
+    board.at(60_000, |inputs| inputs.supply = Supply::Lost);
+    for n in 0..10 {
+        board.at(70_000 + 20_000 * n, |inputs| inputs.supply = Supply::Good);
+        board.at(75_000 + 20_000 * n, |inputs| inputs.supply = Supply::Lost);
+    }
+    assert!(board.pins().contains(&(115_000, OFF)), "{:?}", board.pins());
+}
+
+#[test]
+fn r4_a_pi_that_is_taken_up_is_heard_at_once() {
+    let record = Record::OnPowered;
+    let machine = Machine::start(&CONFIG, Cause::Pin, Instant::ZERO, QUIET, record, Some(record));
+    let mut board = Board { machine, ..Board::power_on(record, QUIET) };
+    board.step();
+    board.at(1_000, |inputs| inputs.pi_request = PiRequest::Active);
+    board.run_until(2_000);
+    assert_eq!(board.machine.record(), Record::AppShutdownPowered);
 }

@@ -88,9 +88,11 @@ impl Host {
         let stored = journal.stored();
         let sample = Inputs::sample(inputs, self.config.request_polarity, journal.health());
         let machine = survivor
-            .and_then(|mut machine| machine.resume(cause, stored).then_some(machine))
+            .and_then(|mut machine| {
+                machine.resume(&self.config, cause, instant, stored).then_some(machine)
+            })
             .unwrap_or_else(|| {
-                Machine::start(&self.config, instant, sample, journal.record(), stored)
+                Machine::start(&self.config, cause, instant, sample, journal.record(), stored)
             });
         self.running = Some(Running { machine, journal, epoch, wake: None, storing: None });
         self.run(now, inputs);
@@ -133,7 +135,8 @@ impl Dut for Host {
         // The chip's flags tell a brown-out from a reset, but not from a power-on.
         let cause = match cause {
             ResetCause::BrownOut => Cause::Power,
-            ResetCause::Watchdog | ResetCause::ResetPin => Cause::Other,
+            ResetCause::Watchdog => Cause::Other,
+            ResetCause::ResetPin => Cause::Pin,
         };
         match ram {
             Ram::Kept => self.start(epoch, now, inputs, cause, Some(machine)),
@@ -219,7 +222,7 @@ impl Dut for Host {
             Nrst::Low => {}
             Nrst::High => match self.held.take() {
                 Some(Held::Supplied(Some((machine, epoch)))) => {
-                    self.start(epoch, now, inputs, Cause::Other, Some(machine));
+                    self.start(epoch, now, inputs, Cause::Pin, Some(machine));
                 }
                 Some(Held::Supplied(None)) => self.start(now, now, inputs, Cause::Power, None),
                 Some(Held::Dead) | None => {}

@@ -26,6 +26,7 @@ use super::Margin;
 use super::found::Found;
 use super::history::{History, Span};
 use super::margin::between;
+use super::trust::{Trust, Trusted};
 
 /// A decision is settled, and stored, this long after what caused it.
 pub(super) const DECIDING: Nanos = Nanos::SECOND;
@@ -444,15 +445,11 @@ impl<'a> Model<'a> {
     /// rules; `None` if something is missing.
     fn waits(&self) -> Option<Margin> {
         let config = &self.scenario.config;
-        let backing_off = self
-            .history
-            .spans(Event::SupplyEnable(SupplyEnable::On))
-            .last()
-            .is_some_and(|span| span.length() <= nanos(config.load_test_window));
-        let wait = if backing_off {
-            nanos(config.load_test_backoff_max)
-        } else {
-            nanos(config.start_interval).max(nanos(config.repower_gap))
+        let mut trust = Trust::new(config);
+        self.history.events().for_each(|(at, event)| trust.follow(at, event));
+        let wait = match trust.state() {
+            Trusted::No => nanos(config.load_test_backoff_max),
+            Trusted::Yes => nanos(config.start_interval).max(nanos(config.repower_gap)),
         };
         let wait = wait.saturating_add(nanos(config.supply_settle)).saturating_add(DECIDING);
         let since = |state: Event| {

@@ -13,6 +13,7 @@ mod intent;
 mod invariants;
 mod margin;
 mod threshold;
+mod trust;
 
 use crate::bench::{Effect, Run};
 use crate::quantity::Nanos;

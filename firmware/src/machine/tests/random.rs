@@ -12,7 +12,7 @@ enum Act {
     Caps(Caps),
     Button(Button),
     Request(PiRequest),
-    Reset,
+    Reset(Cause),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -25,7 +25,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => Just(Act::Button(Button::Released)),
         1 => Just(Act::Request(PiRequest::Active)),
         2 => Just(Act::Request(PiRequest::Inactive)),
-        1 => Just(Act::Reset),
+        1 => prop_oneof![Just(Cause::Other), Just(Cause::Pin)].prop_map(Act::Reset),
     ]
 }
 
@@ -40,7 +40,7 @@ impl Act {
             Self::Caps(level) => board.inputs.caps = level,
             Self::Button(level) => board.inputs.button = level,
             Self::Request(level) => board.inputs.pi_request = level,
-            Self::Reset => board.machine = board.reset(Cause::Other),
+            Self::Reset(cause) => board.machine = board.reset(cause),
         }
     }
 }

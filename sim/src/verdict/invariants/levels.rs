@@ -16,6 +16,7 @@ use crate::quantity::Nanos;
 use crate::scenario::{Act, BoardPin};
 use crate::timeline::{Event, LoadSwitch, Mcu, PowerGood, SupplyEnable, SupplyGood};
 use crate::verdict::found::Found;
+use crate::verdict::trust::{Trust, Trusted};
 use crate::verdict::{Margin, intent};
 
 /// What the levels and the intent ask for is there by then \[s\].
@@ -30,18 +31,6 @@ struct Levels {
     power_good: Option<PowerGood>,
     load_switch: Option<LoadSwitch>,
     intent: Option<Intent>,
-    /// The last attempt to start ended in its load test.
-    tested: Tested,
-}
-
-/// How the last start went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Tested {
-    /// It outlived the load test, or there was none.
-    #[default]
-    Passed,
-    /// It did not: the next one waits.
-    Failed,
 }
 
 /// A condition that a correct board leaves by itself.
@@ -121,7 +110,7 @@ impl Invariants<'_> {
         }
         let is_held = self.scenario.stimuli.iter().any(|stimulus| holds_an_output(&stimulus.act));
         let mut since = [None; Rule::ALL.len()];
-        let mut fed_since = Nanos::ZERO;
+        let mut trust = Trust::new(&self.scenario.config);
         let mut worst: Option<Wait> = None;
         let mut note = |wait: Wait| {
             let judged = !is_held || wait.rule == Rule::Untold;
@@ -135,7 +124,7 @@ impl Invariants<'_> {
             let next_intent = intents.peek().map(|(at, _)| *at);
             let is_intent =
                 next_intent.is_some_and(|at| next_event.is_none_or(|event| at <= event));
-            let before = levels;
+            let (before, trusted) = (levels, trust.state());
             let at = if is_intent {
                 let Some((at, intent)) = intents.next() else { break };
                 levels.intent = intent;
@@ -143,20 +132,9 @@ impl Invariants<'_> {
             } else {
                 let Some((at, event)) = events.next() else { break };
                 follow(&mut levels, event);
+                trust.follow(at, event);
                 at
             };
-            if before.enable != levels.enable {
-                match levels.enable {
-                    Some(SupplyEnable::On) => fed_since = at,
-                    Some(SupplyEnable::Off) => {
-                        let window = self.scenario.config.load_test_window.0;
-                        let is_attempt =
-                            at.saturating_sub(fed_since) <= Nanos::from_millis(window.into());
-                        levels.tested = if is_attempt { Tested::Failed } else { Tested::Passed };
-                    }
-                    None => {}
-                }
-            }
             let is_disturbance = before.supply != levels.supply
                 || before.intent != levels.intent
                 || before.mcu != levels.mcu;
@@ -165,7 +143,7 @@ impl Invariants<'_> {
                 if let Some(from) = *since
                     && (!applies || is_disturbance && rule.is_disturbed())
                 {
-                    note(self.wait(rule, before.tested, from, at));
+                    note(self.wait(rule, trusted, from, at));
                     *since = None;
                 }
                 if applies && since.is_none() {
@@ -175,7 +153,7 @@ impl Invariants<'_> {
         }
         for (rule, since) in Rule::ALL.into_iter().zip(since) {
             if let Some(from) = since {
-                note(self.wait(rule, levels.tested, from, self.history.end));
+                note(self.wait(rule, trust.state(), from, self.history.end));
             }
         }
         match worst {
@@ -189,21 +167,21 @@ impl Invariants<'_> {
         }
     }
 
-    fn wait(&self, rule: Rule, tested: Tested, from: Nanos, to: Nanos) -> Wait {
-        let limit = self.limit(rule, tested);
+    fn wait(&self, rule: Rule, trusted: Trusted, from: Nanos, to: Nanos) -> Wait {
+        let limit = self.limit(rule, trusted);
         let length = to.saturating_sub(from).as_secs_f64();
         Wait { rule, margin: Margin::seconds(limit - length, limit), from, length }
     }
 
     /// How long a condition may last \[s\].
-    fn limit(&self, rule: Rule, tested: Tested) -> f64 {
+    fn limit(&self, rule: Rule, trusted: Trusted) -> f64 {
         let config = &self.scenario.config;
         let rules = match rule {
             Rule::Untold => config.bridge.0 + config.load_switch_lead.0,
             Rule::Unfed => {
-                let wait = match tested {
-                    Tested::Passed => config.start_interval.0.max(config.repower_gap.0),
-                    Tested::Failed => config.load_test_backoff_max.0,
+                let wait = match trusted {
+                    Trusted::Yes => config.start_interval.0.max(config.repower_gap.0),
+                    Trusted::No => config.load_test_backoff_max.0,
                 };
                 wait + config.supply_settle.0
             }
