@@ -4,8 +4,10 @@
 //! each folder above it, up to the folder that was asked for; the nearest wins, and any of them
 //! wins over the part of the same name that is built in. Names cannot lead out of those folders.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::builtin::BUILTIN;
 use super::{Stored, file};
@@ -85,12 +87,17 @@ pub fn list() -> Vec<PartInfo> {
         .collect()
 }
 
-/// Where to look for parts.
+/// Where to look for parts. A part file is read once, however many scenarios and cases name it.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     /// `parts/` folders, the nearest first.
     folders: Vec<PathBuf>,
+    /// The text of each part file that was asked for; nothing where there is none.
+    texts: Rc<RefCell<BTreeMap<PathBuf, Option<PartText>>>>,
 }
+
+/// The text of a part file, or why it cannot be read.
+type PartText = Result<Rc<str>, Problems>;
 
 /// Why there is no such part.
 #[derive(Debug)]
@@ -117,6 +124,11 @@ impl Library {
     /// file's path counts.
     #[must_use]
     pub fn around(file: &Path, root: &Path) -> Self {
+        Self::default().moved(file, root)
+    }
+
+    /// The same around another file; what was read is not read again.
+    pub(crate) fn moved(&self, file: &Path, root: &Path) -> Self {
         let mut folders = Vec::new();
         for folder in file.ancestors().skip(1) {
             let parts = folder.join("parts");
@@ -127,7 +139,7 @@ impl Library {
                 break;
             }
         }
-        Self { folders }
+        Self { folders, texts: Rc::clone(&self.texts) }
     }
 
     /// The part called `name`.
@@ -135,8 +147,8 @@ impl Library {
         if is_name(name) {
             for folder in &self.folders {
                 let path = folder.join(P::KIND.folder()).join(format!("{name}.json"));
-                if path.exists() {
-                    return read_file(name, &path).map_err(PartError::Bad);
+                if let Some(text) = self.text_of(&path) {
+                    return text.and_then(|text| read(name, &path, &text)).map_err(PartError::Bad);
                 }
             }
             if let Some(part) = P::builtin().get(name) {
@@ -144,6 +156,15 @@ impl Library {
             }
         }
         Err(PartError::Unknown { help: self.help::<P>(name) })
+    }
+
+    fn text_of(&self, path: &Path) -> Option<PartText> {
+        if let Some(known) = self.texts.borrow().get(path) {
+            return known.clone();
+        }
+        let text = path.exists().then(|| document::text_of(path).map(Rc::from));
+        self.texts.borrow_mut().insert(path.to_owned(), text.clone());
+        text
     }
 
     fn help<P: Stored>(&self, name: &str) -> String {
@@ -177,13 +198,12 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(plain)
 }
 
-fn read_file<P: Stored>(name: &str, path: &Path) -> Result<P, Problems> {
-    let text = document::text_of(path)?;
+fn read<P: Stored>(name: &str, path: &Path, text: &str) -> Result<P, Problems> {
     let builtin = BUILTIN.iter().find(|part| part.0 == P::KIND && part.1 == name);
     // The shipped folder is usually what is found; it has been parsed already.
     match (builtin, P::builtin().get(name)) {
         (Some((_, _, known)), Some(Ok(part))) if *known == text => Ok(part.clone()),
-        _ => file::parse(&path.display().to_string(), &text).map(|(part, _)| part),
+        _ => file::parse(&path.display().to_string(), text).map(|(part, _)| part),
     }
 }
 

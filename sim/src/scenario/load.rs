@@ -126,6 +126,7 @@ pub fn load_all(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>
     let mut scenarios = Vec::new();
     let mut problems = Problems::default();
     let mut seen = BTreeSet::new();
+    let parts = Library::builtin();
     for root in paths {
         let found = collect(std::slice::from_ref(root)).unwrap_or_else(|more| {
             problems.append(more);
@@ -135,7 +136,7 @@ pub fn load_all(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<Scenario>
             if !seen.insert(file.clone()) {
                 continue;
             }
-            match load_some(&file, root, &name, filter) {
+            match load_some(&file, root, &name, filter, &parts) {
                 Ok(cases) => scenarios.extend(cases),
                 Err(more) => problems.append(more),
             }
@@ -159,6 +160,7 @@ fn load_some(
     root: &Path,
     name: &str,
     filter: Option<&str>,
+    parts: &Library,
 ) -> Result<Vec<Scenario>, Problems> {
     let filter = filter.filter(|text| !name.contains(text));
     let is_wanted = |name: &str| filter.is_none_or(|text| name.contains(text));
@@ -168,7 +170,7 @@ fn load_some(
         (Some(_), Err(_)) => return Ok(Vec::new()),
         (_, text) => text?,
     };
-    let library = Library::around(path, root);
+    let library = parts.moved(path, root);
     parse_some(name, &path.display().to_string(), &text, &library, is_wanted)
 }
 
