@@ -180,6 +180,33 @@ fn disturbs_the_request(act: &Act, scenario: &Scenario) -> bool {
     }
 }
 
+/// A loss of the supply, with the returns in it that are too short to end it.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    span: Span,
+    /// Whether they surely are.
+    is_one: bool,
+}
+
+/// The losses, in order.
+fn losses(scenario: &Scenario, history: &History<'_>) -> Vec<Loss> {
+    let debounce = nanos(scenario.config.debounce);
+    let spread = short(scenario, debounce);
+    let mut losses: Vec<Loss> = Vec::new();
+    for span in history.spans(Event::SupplyGood(SupplyGood::Low)) {
+        match losses.last_mut() {
+            Some(Loss { span: last, is_one })
+                if span.from.saturating_sub(last.to) <= debounce.saturating_add(spread) =>
+            {
+                *is_one &= span.from.saturating_sub(last.to).saturating_add(spread) <= debounce;
+                *last = Span { from: last.from, from_before: last.from_before, ..span };
+            }
+            Some(_) | None => losses.push(Loss { span, is_one: true }),
+        }
+    }
+    losses
+}
+
 /// In order of time.
 fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
     let config = &scenario.config;
@@ -202,10 +229,10 @@ fn actions(scenario: &Scenario, history: &History<'_>) -> Vec<(Nanos, Action)> {
         lost_in_reset.saturating_mul(resets as u64)
     };
     let bridge = nanos(config.bridge);
-    for span in history.spans(Event::SupplyGood(SupplyGood::Low)) {
+    for Loss { span, is_one } in losses(scenario, history) {
         let spread = short(scenario, bridge);
         let surely = bridge.saturating_add(spread).saturating_add(lost(&span, bridge));
-        if span.length() >= surely {
+        if is_one && span.length() >= surely {
             actions.push((span.from.saturating_add(bridge), Action::SupplyGone));
         } else if span.length().saturating_add(spread) >= bridge {
             actions.push((span.from.saturating_add(bridge), Action::SupplyPerhapsGone));

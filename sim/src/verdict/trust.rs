@@ -64,7 +64,9 @@ impl Trust {
             self.fed_since = None;
         } else if event == Event::SupplyGood(SupplyGood::Low) {
             if at.saturating_sub(since.max(self.good_since)) >= self.forgive {
-                self.short_lived = 0;
+                // The end of one that lived long counts for nothing but its empty capacitors.
+                self.short_lived = self.weight - 1;
+                self.counted = true;
             } else if !std::mem::replace(&mut self.counted, true) {
                 self.short_lived += self.weight;
             }
