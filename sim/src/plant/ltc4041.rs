@@ -245,7 +245,7 @@ impl Ltc4041 {
             }
             PowerPath::Backup => {
                 let ended = terminal.voltage <= self.part.boost_end.0 + TOLERANCE
-                    || caps.time_to_collapse(point.drive) == Some(0.0);
+                    || caps.is_collapsed(point.drive);
                 if ended {
                     self.path = PowerPath::Collapsed;
                 }
@@ -328,9 +328,7 @@ impl Ltc4041 {
             | (CapsCharged::Low, Drive::Rest { .. } | Drive::Converter { .. }) => None,
         };
         let ends = match self.path {
-            PowerPath::Backup => {
-                earliest([fall(self.part.boost_end.0), caps.time_to_collapse(point.drive)])
-            }
+            PowerPath::Backup => caps.time_to_end(point.drive, self.part.boost_end.0),
             PowerPath::Normal => self.charger_crossing(point, source, load, caps),
             PowerPath::Off | PowerPath::Collapsed => None,
         };

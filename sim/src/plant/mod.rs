@@ -338,11 +338,7 @@ impl Plant {
     pub fn hold_up(&self) -> HoldUp {
         let part = self.ltc4041.part();
         let drive = ltc4041::boost(part, self.load());
-        let floor = self.caps.time_to_fall(drive, part.hold_up_floor.0);
-        let seconds = [floor, self.caps.time_to_collapse(drive)]
-            .into_iter()
-            .flatten()
-            .fold(f64::INFINITY, f64::min);
+        let seconds = self.caps.time_to_end(drive, part.hold_up_floor.0).unwrap_or(f64::INFINITY);
         HoldUp { seconds, joules: self.caps.energy_above(drive, part.hold_up_floor.0) }
     }
 

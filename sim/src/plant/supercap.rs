@@ -49,6 +49,7 @@
 mod constant_power;
 mod growing;
 mod linear;
+mod parameters;
 #[cfg(test)]
 mod tests;
 mod two_branch;
@@ -56,51 +57,10 @@ mod two_branch;
 use constant_power::ConstantPower;
 use linear::{Load, trajectories};
 
+pub use parameters::{Parameters, SlowBranch};
+
 /// What an ideal voltage source on a capacitor without ESR is given as a resistance \[Ω\].
 pub const LEAST_RESISTANCE: f64 = 1e-9;
-
-/// A stack of cells, as seen from its terminals.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parameters {
-    /// Capacitance of the stack at 0 V, of the fast branch if there is a slow one \[F\]; above zero.
-    pub capacitance: f64,
-    /// What each volt across the stack adds to it \[F/V\].
-    pub growth: f64,
-    /// Equivalent series resistance \[Ω\].
-    pub esr: f64,
-    /// Leakage current \[A\].
-    pub leakage: f64,
-    /// The charge that moves deep into the pores.
-    pub slow: Option<SlowBranch>,
-}
-
-impl Parameters {
-    /// The capacitance \[F\] at `voltage` \[V\], which is dQ/dV.
-    #[must_use]
-    pub fn capacitance_at(&self, voltage: f64) -> f64 {
-        self.capacitance + self.growth * voltage
-    }
-
-    /// The charge \[C\] at `voltage` \[V\].
-    fn charge_at(&self, voltage: f64) -> f64 {
-        voltage * (self.capacitance + 0.5 * self.growth * voltage)
-    }
-
-    /// The voltage \[V\] at `charge` \[C\].
-    fn voltage_at(&self, charge: f64) -> f64 {
-        let square = self.capacitance * self.capacitance + 2.0 * self.growth * charge;
-        2.0 * charge / (self.capacitance + square.max(0.0).sqrt())
-    }
-}
-
-/// A second capacitor behind a resistance, parallel to the fast one inside the ESR.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SlowBranch {
-    /// Its capacitance \[F\]; above zero.
-    pub capacitance: f64,
-    /// The resistance in front of it \[Ω\]; above zero.
-    pub resistance: f64,
-}
 
 /// A stack and its charge.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -236,14 +196,7 @@ impl Supercap {
         if self.terminal(drive).voltage <= threshold {
             return Some(0.0);
         }
-        let mode = self.leg(drive).mode;
-        if self.rate(mode) <= 0.0 {
-            return self.time_to_terminal(drive, threshold);
-        }
-        self.parameters.slow?;
-        let level = self.capacitor_voltage(mode, threshold);
-        let mut cell = *self;
-        level.is_finite().then(|| cell.run(mode, Crossing::Falling(level), f64::INFINITY))?
+        self.time_to_pass(drive, threshold, Crossing::Falling)
     }
 
     /// Seconds until the terminal voltage has risen to `threshold` \[V\]: `Some(0.0)` if it is at or
@@ -253,14 +206,48 @@ impl Supercap {
         if self.terminal(drive).voltage >= threshold {
             return Some(0.0);
         }
+        self.time_to_pass(drive, threshold, Crossing::Rising)
+    }
+
+    fn time_to_pass(
+        &self,
+        drive: Drive,
+        threshold: f64,
+        crossing: fn(f64) -> Crossing,
+    ) -> Option<f64> {
         let mode = self.leg(drive).mode;
-        if self.rate(mode) > 0.0 {
+        if (self.rate(mode) > 0.0) == crossing(threshold).is_rising() {
             return self.time_to_terminal(drive, threshold);
         }
         self.parameters.slow?;
         let level = self.capacitor_voltage(mode, threshold);
         let mut cell = *self;
-        level.is_finite().then(|| cell.run(mode, Crossing::Rising(level), f64::INFINITY))?
+        level.is_finite().then(|| cell.run(mode, crossing(level), f64::INFINITY))?
+    }
+
+    /// Seconds until the terminal voltage has fallen to `threshold` \[V\] or the converter collapses,
+    /// whichever comes first: one way down instead of two.
+    #[must_use]
+    pub fn time_to_end(&self, drive: Drive, threshold: f64) -> Option<f64> {
+        let Leg { index, mode, floor } = self.leg(drive);
+        if index > 0 || !matches!(mode, Mode::Power { power, .. } if power > 0.0) {
+            let ends = [self.time_to_fall(drive, threshold), self.time_to_collapse(drive)];
+            return ends.into_iter().flatten().reduce(f64::min);
+        }
+        if self.terminal(drive).voltage <= threshold {
+            return Some(0.0);
+        }
+        let level = self.capacitor_voltage(mode, threshold).min(self.voltage).max(floor);
+        let mut cell = *self;
+        cell.run(mode, Crossing::Falling(level), f64::INFINITY)
+    }
+
+    /// Whether the converter can no longer deliver its power.
+    #[must_use]
+    pub fn is_collapsed(&self, drive: Drive) -> bool {
+        let Leg { index, mode, floor } = self.leg(drive);
+        matches!(drive, Drive::Converter { power, .. } if power > 0.0)
+            && (index > 0 || self.voltage <= floor && self.rate(mode) <= 0.0)
     }
 
     /// Seconds until the converter can no longer deliver its power: maximum power transfer at

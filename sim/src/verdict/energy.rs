@@ -112,10 +112,7 @@ fn carry(board: &Board, mut caps: Supercap, program: &[(f64, f64)]) -> Option<Sh
     for &(seconds, current) in program {
         let power = board.backup_voltage.0 * current;
         let drive = ltc4041::boost(board, current);
-        let ends = [caps.time_to_fall(drive, board.boost_end.0), caps.time_to_collapse(drive)]
-            .into_iter()
-            .flatten()
-            .fold(f64::INFINITY, f64::min);
+        let ends = caps.time_to_end(drive, board.boost_end.0).unwrap_or(f64::INFINITY);
         let missing = if short.is_some() { seconds } else { (seconds - ends).max(0.0) };
         if missing > 0.0 {
             let sum = short.get_or_insert(Shortfall { seconds: 0.0, joules: 0.0 });

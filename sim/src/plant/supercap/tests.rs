@@ -148,6 +148,12 @@ proptest! {
     ) {
         let drive = Drive::Converter { power, drop: 0.1, resistance: 0.08, current_limit: limit };
         let mut last = Some(0.0);
+        for threshold in [4.0, 2.5, 1.0, 0.3] {
+            let ends = [cell.time_to_fall(drive, threshold), cell.time_to_collapse(drive)];
+            let first = ends.into_iter().flatten().reduce(f64::min);
+            prop_assert_eq!(cell.time_to_end(drive, threshold), first);
+            prop_assert_eq!(cell.is_collapsed(drive), cell.time_to_collapse(drive) == Some(0.0));
+        }
         for step in 0..60 {
             let time = cell.time_to_terminal(drive, 4.5 - 0.075 * f64::from(step));
             prop_assert!(time.unwrap_or(f64::INFINITY) >= last.unwrap_or(f64::INFINITY));

@@ -25,7 +25,7 @@ use crate::plant::ode::{DormandPrince, Tolerance};
 const SLAVED: f64 = 1e-10;
 
 /// Of each step, on voltages of a few volts.
-const TOLERANCE: Tolerance = Tolerance { absolute: 1e-12, relative: 1e-12 };
+const TOLERANCE: Tolerance = Tolerance { absolute: 1e-11, relative: 1e-11 };
 
 /// A discharge takes some dozens of steps. This many mean parameters out of all proportion, such as a
 /// leakage that alone empties the stack in minutes against a charge of nanowatts: the crossing is
