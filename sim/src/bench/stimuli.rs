@@ -66,7 +66,7 @@ impl Bench<'_> {
                 if let Some(lasting) = lasting {
                     later(lasting, Follow::SupplyVoltage(before));
                 }
-                self.set_supply_voltage(to)
+                self.plant.set_supply_voltage(to)
             }
             Act::Ramp { to, over } => {
                 let from = self.plant.supply().part().voltage.0;
@@ -85,9 +85,7 @@ impl Bench<'_> {
                 let mut changed = false;
                 for &(after, volts) in &recording.steps {
                     if after == Nanos::ZERO {
-                        let mut drift = Drift::default();
-                        drift.supply.voltage = Some(volts);
-                        changed |= self.plant.drift(&drift);
+                        changed |= self.plant.set_supply_voltage(volts);
                     } else {
                         later(after, Follow::SupplyVoltage(volts));
                     }
@@ -211,18 +209,12 @@ impl Bench<'_> {
         true
     }
 
-    fn set_supply_voltage(&mut self, to: Volts) -> bool {
-        let mut drift = Drift::default();
-        drift.supply.voltage = Some(to);
-        self.plant.drift(&drift)
-    }
-
     /// A later part of a stimulus.
     pub(super) fn follow(&mut self, index: usize, follow: Follow, at: Nanos) {
         // Contacts and ramps change things as they go; whatever else ends has struck before.
         let changed = match follow {
             Follow::Plug(plug) => self.plant.set_plug(plug),
-            Follow::SupplyVoltage(volts) => self.set_supply_voltage(volts),
+            Follow::SupplyVoltage(volts) => self.plant.set_supply_voltage(volts),
             Follow::ReleaseButton => {
                 self.plant.set_button(Button::Released);
                 false

@@ -29,7 +29,7 @@ mod vsys;
 mod wiring;
 
 use crate::parts::{self, Drift};
-use crate::quantity::Nanos;
+use crate::quantity::{Nanos, Volts};
 use crate::timeline::{Event, HoldUp, Mcu, Plug, PowerPath, Quantities};
 use cable::Cable;
 use cells::Cells;
@@ -288,6 +288,14 @@ impl Plant {
         self.touched = true;
         self.caps = Supercap::new(self.caps.parameters, voltage);
         self.cells.even();
+    }
+
+    /// Changes the adapter's voltage without load \[V\]; says whether that changed anything.
+    pub fn set_supply_voltage(&mut self, voltage: Volts) -> bool {
+        self.touched = true;
+        let before = std::mem::replace(&mut self.wiring.supply.voltage, voltage);
+        self.supply.set_part(self.wiring.supply.clone());
+        before != voltage
     }
 
     /// Changes constants; says whether that changed anything.
