@@ -12,7 +12,7 @@
 //! shutdown at once or after a delay, unless a desktop opens a dialog first.
 //! **Down** (gpio-poweroff): after a poweroff or halt, not after a reboot, the line is active for a
 //! pulse, inactive for a pulse, then active until the time-out, while a core spins; what follows depends on
-//! the kernel. What the pin does in each phase is [`Pi::request_pin`]; [`line`] makes a level of it.
+//! the kernel. What the pin does in each phase is `Pi::request_pin`; [`line`] makes a level of it.
 //! **A reset by itself** (a panic's or a watchdog's): whatever it did, it boots again; a file system that was
 //! mounted is dirty until it is mounted again.
 //!
