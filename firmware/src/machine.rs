@@ -339,7 +339,7 @@ impl Machine {
     /// How long the supply must be good before a start (R7). After some that it did not carry, longer and
     /// longer: each takes from the capacitors what the next one may need.
     fn settle(&self, config: &Config) -> Millis {
-        if self.is_wary() {
+        if matches!(self.state, State::Off) && self.is_wary() {
             let wait = config.load_test_backoff_min.0 << self.outages >> 1;
             Millis(wait.min(config.load_test_backoff_max.0))
         } else {

@@ -195,7 +195,7 @@ pub fn transition(state: &State, situation: Situation, given: &Circumstances<'_>
         State::Notice { .. } => match situation {
             Situation::Press => next(*state, toggled(record, supply)),
             Situation::Hold => cut(stored_as(Intent::Off, supply)),
-            Situation::Supply => Next { pi: fed_again(given), ..noted },
+            Situation::Supply => noted,
             Situation::Deadline => tell(given, record),
             Situation::PiDown | Situation::Request => stay,
         },
@@ -303,14 +303,13 @@ const fn noted(supply: View, record: Record) -> Record {
 ///
 /// Without charged capacitors the loss may have killed it, and the LTC4041 feeds it again by itself: it
 /// may boot, and gets its whole allowance once more before a cut (R9). If it lives, its word still cuts
-/// that short.
+/// that short. A return that does not last is none: a Pi that it fed has mounted nothing.
 fn fed_again(given: &Circumstances<'_>) -> Powered {
     let pi = given.pi;
     match (given.supply, pi.caps) {
-        (View::Good | View::Settled, Caps::Unknown) => {
-            Powered { since: pi.since.max(given.supply_since), ..pi }
-        }
-        (View::Good | View::Settled, Caps::Charged) | (View::Lost | View::Gone, _) => pi,
+        (View::Settled, Caps::Unknown) => Powered { since: pi.since.max(given.supply_since), ..pi },
+        (View::Settled, Caps::Charged)
+        | (View::Good | View::Lost | View::Gone, Caps::Charged | Caps::Unknown) => pi,
     }
 }
 

@@ -468,6 +468,19 @@ fn r8_whoever_waits_for_a_supply_to_stay_blinks_and_may_be_pressed() {
 }
 
 #[test]
+fn r9_a_return_for_a_moment_does_not_use_up_the_allowance() {
+    let mut board = Board::power_on(Record::OnUnpowered, Inputs { caps: Caps::Unknown, ..QUIET });
+    board.run_until(60_000);
+    board.changes.clear();
+    board.at(60_000, |inputs| inputs.supply = Supply::Lost);
+    board.at(62_000, |inputs| inputs.supply = Supply::Good);
+    board.at(62_003, |inputs| inputs.supply = Supply::Lost);
+    board.at(75_000, |inputs| inputs.supply = Supply::Good);
+    board.run_until(200_000);
+    assert!(board.pins().contains(&(120_000, OFF)), "{:?}", board.pins());
+}
+
+#[test]
 fn r9_the_allowance_is_granted_anew_once_a_shutdown() {
     let mut board = Board::power_on(Record::OnUnpowered, Inputs { caps: Caps::Unknown, ..QUIET });
     board.run_until(60_000);
