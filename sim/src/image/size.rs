@@ -161,8 +161,8 @@ mod tests {
     fn the_release_image_keeps_its_limits() {
         let size = Size::of(&release()).unwrap();
         assert!(size.fits(), "{}", Report { release: size.clone(), size });
-        // The original firmware, written in C, takes 6428 bytes.
-        assert!(size.flash < 6_428);
+        // Growth is to be noticed: `docs/chip.md` accounts for what it is above the original's 6428 bytes.
+        assert!(size.flash <= 6_720, "{}", size.flash);
     }
 
     #[test]
