@@ -6,6 +6,9 @@ use super::text;
 use crate::suite::thinnest::thinnest;
 use crate::suite::{Compared, Ran};
 
+/// A column of names is at least this wide, as in the list below it.
+const NAME: usize = 43;
+
 /// Of runs on one level; empty if nothing has a margin.
 pub fn of_one(results: &[Ran]) -> String {
     table(results.iter(), |ran| ran.scenario.name.clone())
@@ -22,15 +25,16 @@ fn table<'a>(runs: impl Iterator<Item = &'a Ran>, name: impl Fn(&Ran) -> String)
     if list.is_empty() {
         return String::new();
     }
+    let names: Vec<String> = list.iter().map(|thin| name(thin.ran)).collect();
+    let width = names.iter().map(|name| name.chars().count()).fold(NAME, usize::max);
     let mut out =
-        format!("{:>9}{:>14}  {:<43} thinnest margins\n", "relative", "margin", "scenario");
-    for thin in &list {
+        format!("{:>9}{:>14}  {:<width$} thinnest margins\n", "relative", "margin", "scenario");
+    for (thin, name) in list.iter().zip(&names) {
         let _ = writeln!(
             out,
-            "{:>9}{:>14}  {:<43} {:<8} {}",
+            "{:>9}{:>14}  {name:<width$} {:<8} {}",
             text::relative(&thin.margin),
             thin.margin.to_string(),
-            name(thin.ran),
             thin.place.to_string(),
             thin.text
         );
