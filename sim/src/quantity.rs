@@ -226,6 +226,12 @@ impl Dimension {
     }
 }
 
+/// A value with three decimals, never a negative zero.
+pub(crate) fn decimals(value: f64) -> String {
+    let text = format!("{value:.3}");
+    if text == "-0.000" { "0.000".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -104,7 +104,7 @@ fn parse(path: &str, file: &str, text: &str) -> Result<Recording, Problems> {
         }
         let cells = cells(line, range.start);
         let [time, voltage] = &cells[..] else {
-            let message = format!("{} columns in {file}", cells.len());
+            let message = format!("columns in {file}: {}", cells.len());
             problems.push(bare.problem(range, message, "expected two: time and voltage"));
             continue;
         };
@@ -225,7 +225,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         for (text, line, says) in [
             ("0,0\n", 1, "no header"),
-            ("time [s],voltage [V]\n1\n", 2, "1 columns"),
+            ("time [s],voltage [V]\n1\n", 2, "columns in pulse.csv: 1"),
             ("time [s],voltage [V]\n1,x\n", 2, "does not start with a number"),
             ("time [s],voltage [A]\n1,1\n", 2, "is a current"),
             ("time [s],voltage [V]\n2,1\n1,1\n", 3, "comes before the row above"),

@@ -1,7 +1,7 @@
 //! A scenario's expectations, judged.
 
 use crate::bench::Run;
-use crate::quantity::Nanos;
+use crate::quantity::{Nanos, decimals};
 use crate::scenario::{Expect, Expectation, Magnitude, Scenario, When, Window, describe};
 use crate::timeline::{Event, Quantity};
 
@@ -211,7 +211,8 @@ impl Judge<'_> {
         let measure = |distance: f64, limit: f64, extreme: super::history::Extreme, which: &str| {
             let allowance = Some(width.unwrap_or(limit.abs()));
             let (value, at) = (extreme.value, extreme.at);
-            let detail = format!("{which} {value:.3} {symbol} at {at}, limit {limit:.3} {symbol}");
+            let value = decimals(value);
+            let detail = format!("{which} {value} {symbol} at {at}, limit {limit:.3} {symbol}");
             (Margin { distance, unit, allowance }, at, detail)
         };
         let below = min.map(|limit| measure(low.value - limit, limit, low, "lowest"));

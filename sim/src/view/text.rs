@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use crate::plant::pi::Drawn;
-use crate::quantity::Nanos;
+use crate::quantity::{Nanos, decimals};
 use crate::scenario::{Scenario, describe};
 use crate::suite::{Ran, Summary};
 use crate::timeline::{Entry, Event, Moment, Timeline, What};
@@ -172,12 +172,6 @@ fn row(at: Nanos, text: &str, moment: Option<&Moment>) -> String {
         }
     }
     format!("{}\n", out.trim_end())
-}
-
-/// Three decimals, never a negative zero.
-fn decimals(value: f64) -> String {
-    let text = format!("{value:.3}");
-    if text == "-0.000" { "0.000".to_owned() } else { text }
 }
 
 struct Line {
