@@ -22,6 +22,9 @@ const SHIFT: f64 = 2.5e-3;
 /// Rows this close to an edge are left out \[s\], beside that.
 const EDGE: f64 = 0.02;
 
+/// The netlist's latch lets the converter run on after Vbmin: ln 2 of its 20 us \[s\].
+const LATCH: f64 = 13.863e-6;
+
 /// A column's value in the model.
 type Value = fn(&State) -> f64;
 
@@ -107,9 +110,40 @@ impl Reference {
     }
 }
 
+/// What the next stop of the converter interrupts on its primary side \[W\], if that comes within an hour.
+fn power_at_stop(mut supply: Supply) -> Option<f64> {
+    loop {
+        let next = supply.next().filter(|at| at.as_secs_f64() < 3600.0)?;
+        let (moves, runs) = (supply.moves(), supply.is_on_its_bulk());
+        supply.advance(next);
+        let output = supply.state().output;
+        supply.settle();
+        if runs && !supply.is_on_its_bulk() {
+            let part = supply.part();
+            let carried = supply.draw() + part.output_bleed.0;
+            let current = if moves { supply.limit() } else { carried };
+            return Some(part.no_load_power.0 + output * current / part.efficiency.0);
+        }
+    }
+}
+
+/// Lets the next stop come as late as the latch does, at the power that it then interrupts.
+fn delay_next_stop(supply: &mut Supply, minimum: f64) {
+    let mut part = supply.part().clone();
+    part.bulk_minimum = Volts(minimum);
+    supply.set_part(part.clone());
+    if let Some(power) = power_at_stop(supply.clone()) {
+        let square = minimum * minimum - 2.0 * power * LATCH / part.bulk_capacitance.0;
+        part.bulk_minimum = Volts(square.max(0.0).sqrt());
+        supply.set_part(part);
+    }
+}
+
 /// The adapter as it goes, with the edges of its pulses.
 struct Run {
     supply: Supply,
+    /// At which the latch is reset \[V\].
+    minimum: f64,
     threshold: f64,
     rises: Vec<f64>,
     falls: Vec<f64>,
@@ -131,10 +165,13 @@ impl Run {
                 let edges = if rises { &mut self.rises } else { &mut self.falls };
                 edges.push(*now + after);
             }
-            let before = self.supply.moves();
+            let (before, ran) = (self.supply.moves(), self.supply.is_on_its_bulk());
             self.supply.advance(next);
             self.highest = self.highest.max(self.supply.state().bulk);
             self.supply.settle();
+            if ran && !self.supply.is_on_its_bulk() {
+                delay_next_stop(&mut self.supply, self.minimum);
+            }
             if before != self.supply.moves() {
                 self.edges.push(next.as_secs_f64());
             }
@@ -154,16 +191,28 @@ fn compare(path: &Path) {
     }
     let name = path.file_stem().unwrap().to_string_lossy().into_owned();
     let last = reference.rows.last().unwrap()[0];
-    let start = || Run {
-        supply: reference.supply(),
-        threshold: reference.or("Vpfi", 4.7),
-        rises: Vec::new(),
-        falls: Vec::new(),
-        edges: Vec::new(),
-        highest: 0.0,
+    let start = || {
+        let minimum = reference.parameters["Vbmin"];
+        let mut supply = reference.supply();
+        delay_next_stop(&mut supply, minimum);
+        Run {
+            supply,
+            minimum,
+            threshold: reference.or("Vpfi", 4.7),
+            rises: Vec::new(),
+            falls: Vec::new(),
+            edges: Vec::new(),
+            highest: 0.0,
+        }
     };
     let mut whole = start();
-    whole.to(last + 1.0, &mut 0.0);
+    let mut now = 0.0;
+    whole.to(last, &mut now);
+    let highest = whole.highest;
+    // An edge just after the last row counts too.
+    whole.to(last + 1.0, &mut now);
+    // ngspice may have gone on for less than a row's distance.
+    let range = highest * (1.0 - VOLTAGE_LIMIT)..=whole.highest * (1.0 + VOLTAGE_LIMIT);
 
     for (result, &want) in &reference.results {
         let nth = |edges: &[f64], digits: &str| {
@@ -175,7 +224,7 @@ fn compare(path: &Path) {
         } else if let Some(digits) = result.strip_prefix("t_off") {
             nth(&whole.falls, digits)
         } else if result == "vb_max" {
-            assert!((whole.highest / want - 1.0).abs() < VOLTAGE_LIMIT, "{name}: {result}");
+            assert!(range.contains(&want), "{name}: {result} is in {range:?}, not {want}");
             continue;
         } else {
             panic!("{name}: what is the result {result}?");
@@ -222,13 +271,27 @@ fn compare(path: &Path) {
     assert!(compared > reference.rows.len(), "{name}: {compared} values");
 }
 
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "csv"));
+    files.sort();
+    files
+}
+
 #[test]
 fn pulses_of_an_open_pole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/oracle");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "csv"));
-    files.sort();
+    let files = files_in(&folder);
     assert!(files.iter().any(|file| file.ends_with("vii1_glitch.csv")));
     files.iter().for_each(|file| compare(file));
+}
+
+/// More files of the same kind, wherever they are.
+#[test]
+fn every_file_of_another_folder() {
+    if let Some(folder) = std::env::var_os("HOLDUP_ORACLE_DIR") {
+        files_in(Path::new(&folder)).iter().for_each(|file| compare(file));
+    }
 }
